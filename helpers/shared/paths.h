@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "macro.h"
+
+/* Where the boot keeps its state, all of it below /run, which survives switch-root. In a test $SCALEWAY_RUN takes the place of
+ * /run and $SCALEWAY_SYSROOT that of /sysroot. */
+
+/* path is relative to /run: run_path("scaleway/metadata.json", &p). The result is to be freed. Returns 0 or -ENOMEM. */
+_must_check_ int run_path(const char *path, char **ret);
+
+/* "/sysroot", or the test's. Not to be freed. */
+const char *sysroot_path(void);
+
+#define RUN_METADATA_JSON "scaleway/metadata.json"       /* body of /conf?format=json, as it came */
+#define RUN_METADATA_ADDRESS "scaleway/metadata-address" /* the address that answered: 169.254.42.42 or fd00:42::42, newline */
+#define RUN_METADATA_CACHE "scw-metadata.cache"          /* the text form, read by images */
+#define RUN_METADATA_CACHE_LINK "oc-metadata.cache"      /* older name of it, a symlink */
+#define RUN_OPTIONS_JSON "scaleway/options.json"         /* options in force: value and origin */
+#define RUN_REMOTE_BOOT "scaleway/remote-boot"           /* exists: kernel and initrd came over the network */
+#define RUN_FAILURE "scaleway/failure"                   /* one line: why the boot failed, see main-func.h */
+#define RUN_SWITCH_ROOT_ENV "scaleway/switch-root.env"   /* SCALEWAY_INIT=, read by initrd-switch-root.service */
+#define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* SCALEWAY_FAILURE=, read by emergency.service */
+#define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
+#define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
+#define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */
