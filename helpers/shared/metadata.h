@@ -41,5 +41,5 @@ const char *metadata_tag(const Metadata *m, size_t i);
 _must_check_ int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret);
 
 /* The text form of the same document, as GET /conf answers it and as the old tools read it: KEY=value lines. *ret is to be
- * freed. Returns 0 or -ENOMEM. In metadata-flatten.c. */
+ * freed. Returns 0, -EFBIG (larger than METADATA_TEXT_MAX), -ENOMEM. In metadata-flatten.c. */
 _must_check_ int metadata_flatten(const Metadata *m, char **ret);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "failure-console.h"
+
+/* What the shell reacts to and this program has to outlive: the keys of the terminal, and its hang-up. */
+static const int ignored_signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE };
+
+static void set_signals(void (*handler)(int)) {
+        for (size_t i = 0; i < ELEMENTSOF(ignored_signals); i++)
+                (void) signal(ignored_signals[i], handler);
+}
+
+static void set_sane_mode(void) {
+        struct termios t;
+
+        if (tcgetattr(STDIN_FILENO, &t) < 0)
+                return;
+
+        t.c_iflag &= ~(tcflag_t) (IGNBRK | INLCR | IGNCR | IXOFF);
+        t.c_iflag |= BRKINT | ICRNL | IXON;
+        t.c_oflag |= OPOST | ONLCR;
+        t.c_cflag |= CREAD;
+        t.c_lflag |= ISIG | ICANON | ECHO | ECHOE | ECHOK | IEXTEN;
+        t.c_cc[VEOF] = 4;     /* ^D */
+        t.c_cc[VINTR] = 3;    /* ^C */
+        t.c_cc[VERASE] = 127; /* backspace, as terminals send it today */
+        (void) tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+bool console_prepare(void) {
+        set_signals(SIG_IGN);
+
+        if (!isatty(STDIN_FILENO))
+                return false;
+
+        /* Under StandardInput=tty-force systemd has done this. The 1 takes the terminal from a session that died
+         * with it. */
+        if (tcgetsid(STDIN_FILENO) != getsid(0)) {
+                (void) setsid();
+                (void) ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+        }
+        set_sane_mode();
+        return true;
+}
+
+bool console_wait_for_enter(usec_t deadline) {
+        /* Nobody has answered a question that was not asked yet. */
+        (void) tcflush(STDIN_FILENO, TCIFLUSH);
+
+        for (;;) {
+                struct pollfd poll_fd = { .fd = STDIN_FILENO, .events = POLLIN };
+                usec_t now = now_usec();
+                char buffer[256];
+                ssize_t n;
+
+                if (now >= deadline)
+                        return false;
+                if (poll(&poll_fd, 1, (int) (MIN(deadline - now, 3600 * USEC_PER_SEC) / USEC_PER_MSEC) + 1) <= 0)
+                        continue;
+
+                n = read(STDIN_FILENO, buffer, sizeof(buffer));
+                if (n < 0 && (errno == EINTR || errno == EAGAIN))
+                        continue;
+                for (ssize_t i = 0; i < n; i++)
+                        if (buffer[i] == '\n')
+                                return true;
+
+                /* Hung up: poll() would return at once for ever. ^D on an empty line reads 0 too, and is no Enter
+                 * either. */
+                if (n < 0 || (poll_fd.revents & POLLHUP)) {
+                        now = now_usec();
+                        if (now < deadline)
+                                sleep_usec(deadline - now);
+                        return false;
+                }
+        }
+}
+
+/* In the child. The terminal is given away before exec, so that the shell never reads it from the background. */
+static _noreturn_ void exec_shell(bool have_bash) {
+        sigset_t none;
+
+        (void) setpgid(0, 0);
+        (void) tcsetpgrp(STDIN_FILENO, getpid());
+        set_signals(SIG_DFL);
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+
+        (void) dup2(STDIN_FILENO, STDOUT_FILENO);
+        (void) dup2(STDIN_FILENO, STDERR_FILENO);
+        (void) !chdir("/");
+        (void) setenv("HOME", "/root", /* overwrite= */ 0);
+        (void) setenv("TERM", "vt102", /* overwrite= */ 0);
+        (void) setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", /* overwrite= */ 0);
+
+        if (have_bash)
+                (void) execl("/bin/bash", "bash", "-l", NULL);
+        (void) execl("/bin/sh", "-sh", NULL);
+        _exit(EXIT_FAILURE);
+}
+
+int console_shell(void) {
+        bool have_bash = access("/bin/bash", X_OK) >= 0;
+        pid_t pid;
+
+        if (!have_bash && access("/bin/sh", X_OK) < 0)
+                return -errno;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                exec_shell(have_bash);
+
+        /* Both sides do this, whoever comes first. */
+        (void) setpgid(pid, pid);
+        (void) tcsetpgrp(STDIN_FILENO, pid);
+
+        while (waitpid(pid, NULL, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+
+        (void) tcsetpgrp(STDIN_FILENO, getpgrp());
+        set_sane_mode();
+        return 0;
+}

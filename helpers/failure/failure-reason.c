@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "failure-reason.h"
+#include "fd-util.h"
+#include "fileio.h"
+#include "paths.h"
+#include "string-util.h"
+#include "time-util.h"
+
+#define REASON_MAX 500U /* some lines of a serial console */
+#define REASON_FILE_MAX 4096U
+#define LIST_MAX 8192U
+#define LIST_USEC (5 * USEC_PER_SEC)
+
+extern char **environ;
+
+static int first_line(const char *text, char **ret) {
+        _cleanup_free_ char *line = strndup(text, strcspn(text, "\n"));
+
+        if (!line)
+                return -ENOMEM;
+        *ret = printable(line, REASON_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Starts systemctl with its standard output on *ret_fd, and the console kept free of its messages. */
+static int spawn_systemctl(pid_t *ret_pid, int *ret_fd) {
+        static const char *const arguments[] = {
+                "systemctl", "--failed", "--plain", "--no-legend", "--no-pager", NULL
+        };
+        posix_spawn_file_actions_t actions;
+        int r, pair[2];
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return -errno;
+
+        r = posix_spawn_file_actions_init(&actions);
+        if (r == 0) {
+                r = posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO);
+                if (r == 0)
+                        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+                if (r == 0)
+                        r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+                if (r == 0)
+                        r = posix_spawnp(ret_pid, arguments[0], &actions, NULL, (char **) arguments, environ);
+                (void) posix_spawn_file_actions_destroy(&actions);
+        }
+
+        safe_close(pair[1]);
+        if (r != 0) {
+                safe_close(pair[0]);
+                return -r;
+        }
+        *ret_fd = pair[0];
+        return 0;
+}
+
+/* Reads until the end, buffer is full, or the time is over: a manager that hangs must not hold up the failure path. */
+static void read_bounded(int fd, char *buffer, size_t size) {
+        usec_t deadline = now_usec() + LIST_USEC;
+        size_t n = 0;
+
+        for (;;) {
+                struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+                usec_t now = now_usec();
+                ssize_t k;
+
+                if (now >= deadline || n + 1 >= size)
+                        break;
+                if (poll(&poll_fd, 1, (int) ((deadline - now) / USEC_PER_MSEC) + 1) <= 0)
+                        continue;
+                k = read(fd, buffer + n, size - n - 1);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        break;
+                n += (size_t) k;
+        }
+
+        buffer[n] = '\0';
+}
+
+/* "a.service, b.mount": the first word of each line. */
+static int list_units(const char *text, char **ret) {
+        char *list = NULL;
+        size_t size;
+        FILE *f;
+
+        f = open_memstream(&list, &size);
+        if (!f)
+                return -ENOMEM;
+
+        for (const char *line = text; *line;) {
+                size_t blanks = strspn(line, " "), n = strcspn(line + blanks, " \n");
+
+                if (n > 0)
+                        (void) fprintf(f, "%s%.*s", ftell(f) > 0 ? ", " : "", (int) n, line + blanks);
+                line += strcspn(line, "\n");
+                line += *line == '\n';
+        }
+
+        if (fclose(f) != 0) {
+                free(list);
+                return -ENOMEM;
+        }
+        *ret = list;
+        return 0;
+}
+
+static int failed_units(char **ret) {
+        _cleanup_free_ char *buffer = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        pid_t pid;
+        int r;
+
+        buffer = malloc(LIST_MAX);
+        if (!buffer)
+                return -ENOMEM;
+
+        r = spawn_systemctl(&pid, &fd);
+        if (r < 0)
+                return r;
+
+        read_bounded(fd, buffer, LIST_MAX);
+        (void) kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+
+        return list_units(buffer, ret);
+}
+
+int failure_reason(char **ret) {
+        _cleanup_free_ char *path = NULL, *text = NULL, *units = NULL, *line = NULL;
+        int r;
+
+        assert(ret);
+
+        r = run_path(RUN_FAILURE, &path);
+        if (r < 0)
+                return r;
+
+        if (read_file(path, REASON_FILE_MAX, &text, NULL) >= 0 && text[strspn(text, " \t\r\n")])
+                return first_line(text, ret);
+
+        if (failed_units(&units) >= 0 && !isempty(units)) {
+                r = asprintf_to(&line, "failed units: %s", units);
+                if (r < 0)
+                        return r;
+                return first_line(line, ret);
+        }
+
+        return strdup_to(ret, "no reason is known, see journalctl -b");
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "drop-in.h"
+#include "fd-util.h"
+#include "fileio.h"
+#include "log.h"
+#include "paths.h"
+#include "phase-boot.h"
+#include "proc-cmdline.h"
+#include "root-spec.h"
+#include "string-util.h"
+
+/* Where the shipped units are in the initrd. systemd goes by the name of a link, not by what it points to. */
+#define SHIPPED "/usr/lib/systemd/system"
+#define UNIT_SIZE_MAX (64U * 1024U)
+#define DROP_IN_NAME "50-scaleway.conf"
+
+typedef struct Boot {
+        char **cmdline;
+        Metadata *metadata; /* NULL: boot from the command line alone */
+        Options *options;
+        int unit_fd; /* /run/systemd/system */
+} Boot;
+
+static void boot_done(Boot *b) {
+        words_free(b->cmdline);
+        metadata_free(b->metadata);
+        options_free(b->options);
+        safe_close(b->unit_fd);
+}
+
+/* The address that answered scw-metadata, NULL if none did. */
+static int read_metadata_address(char **ret) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        struct in6_addr ignored;
+        int r;
+
+        *ret = NULL;
+
+        r = run_path(RUN_METADATA_ADDRESS, &path);
+        if (r < 0)
+                return r;
+        if (read_file(path, 256, &text, NULL) < 0)
+                return 0;
+
+        text[strcspn(text, "\n")] = '\0';
+        if (inet_pton(AF_INET, text, &ignored) == 1 || inet_pton(AF_INET6, text, &ignored) == 1)
+                *ret = TAKE_PTR(text);
+        return 0;
+}
+
+static int load(Boot *b) {
+        _cleanup_free_ char *address = NULL;
+        int r;
+
+        r = proc_cmdline_words(&b->cmdline);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0) {
+                log_warning_errno(r, "Cannot read the kernel command line, going on without it: %m");
+                b->cmdline = new0(char *, 1);
+                if (!b->cmdline)
+                        return log_oom();
+        }
+
+        /* scw-metadata has told why if there are none. */
+        r = metadata_load(&b->metadata);
+        if (r < 0 && r != -ENOENT)
+                log_warning_errno(r, "Cannot use the cached metadata, booting from the command line alone: %m");
+
+        r = read_metadata_address(&address);
+        if (r < 0)
+                return log_oom();
+        r = options_load(b->cmdline, b->metadata, address, &b->options);
+        if (r < 0)
+                return log_oom();
+        warn_about_problems(b->options, /* early= */ false);
+
+        /* A document that was left behind counts for nothing then, its volumes no more than its tags. */
+        if (options_get_bool(b->options, OPTION_NO_METADATA)) {
+                metadata_free(b->metadata);
+                b->metadata = NULL;
+        }
+
+        return 0;
+}
+
+static int write_state_file(const char *name, const char *text) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = run_path(name, &path);
+        if (r < 0)
+                return r;
+
+        return write_file_atomic(path, text, strlen(text), 0644);
+}
+
+/* Nothing of this is worth a boot. */
+static void write_state_files(const Boot *b) {
+        _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
+        int r;
+
+        r = run_path("scaleway", &directory);
+        if (r >= 0)
+                r = mkdir_p(directory);
+        if (r >= 0)
+                r = asprintf_to(&failure, "%s=%s\n", option_table[OPTION_FAILURE].variable,
+                                options_get_string(b->options, OPTION_FAILURE));
+        if (r >= 0)
+                r = write_state_file(RUN_EMERGENCY_ENV, failure);
+        if (r >= 0)
+                r = options_to_json(b->options, &json);
+        if (r >= 0)
+                r = write_state_file(RUN_OPTIONS_JSON, json);
+        /* Images synchronise their kernel modules if it is there. */
+        if (r >= 0)
+                r = write_state_file(RUN_REMOTE_BOOT, "");
+        if (r < 0)
+                log_warning_errno(r, "Cannot write below '%s', going on without: %m", directory ?: "/run/scaleway");
+}
+
+/* One unit for each volume, whatever it is attached for. */
+static int write_nbd(const Boot *b, int index, const char *uri, const char *identifier, const char *origin) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = asprintf_to(&path, "scaleway-nbd@%i.service.d/" DROP_IN_NAME, index);
+        if (r < 0)
+                return r;
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Service");
+        unit_file_comment(u, origin);
+        unit_file_environment(u, "NBD_URI", uri);
+        unit_file_environment(u, "NBD_IDENTIFIER", identifier);
+        return unit_file_write(u, b->unit_fd, path);
+}
+
+/* "rw" first, so that rootflags= may say otherwise. */
+static int mount_options(const Boot *b, char **ret) {
+        const char *flags = options_get_string(b->options, OPTION_ROOTFLAGS);
+
+        return asprintf_to(ret, "%s%s%s", options_get_bool(b->options, OPTION_RO) ? "ro" : "rw", flags ? "," : "",
+                           flags ?: "");
+}
+
+static int add_mount_options(const Boot *b, UnitFile *u) {
+        static const OptionId ids[] = { OPTION_RO, OPTION_RW, OPTION_ROOTFLAGS };
+        _cleanup_free_ char *flags = NULL;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                _cleanup_free_ char *origin = NULL;
+
+                if (options_origin(b->options, ids[i]) == ORIGIN_DEFAULT)
+                        continue;
+                r = options_describe(b->options, ids[i], &origin);
+                if (r < 0)
+                        return r;
+                unit_file_comment(u, origin);
+        }
+        r = mount_options(b, &flags);
+        if (r < 0)
+                return r;
+
+        unit_file_environment(u, "ROOTFLAGS", flags);
+        return 0;
+}
+
+static int write_local_unit(const Boot *b, const RootSpec *s) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        if (s->nbd >= 0) {
+                _cleanup_free_ char *nbd = NULL;
+
+                r = asprintf_to(&nbd, "scaleway-nbd@%i.service", s->nbd);
+                if (r < 0)
+                        return r;
+                unit_file_section(u, "Unit");
+                unit_file_setting(u, "Requires", nbd);
+                unit_file_setting(u, "After", nbd);
+        }
+        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", s->device);
+        if (r < 0)
+                return r;
+        r = drop_in_add_options(u, b->options, "scaleway-local.service");
+        if (r < 0)
+                return r;
+        r = add_mount_options(b, u);
+        if (r < 0)
+                return r;
+
+        return unit_file_write(u, b->unit_fd, "scaleway-local.service.d/" DROP_IN_NAME);
+}
+
+/* boot=local, the one mode so far: a file system on a device. */
+static int write_local(const Boot *b, const RootSpec *s) {
+        int r;
+
+        if (s->nbd >= 0) {
+                r = write_nbd(b, s->nbd, s->uri, s->identifier, s->uri_origin);
+                if (r < 0)
+                        return r;
+        }
+        r = write_local_unit(b, s);
+        if (r < 0)
+                return r;
+
+        return unit_link(b->unit_fd, "scaleway-root.target.requires/scaleway-local.service",
+                         SHIPPED "/scaleway-local.service");
+}
+
+/* A signal that is still under way at switch-root goes on after it, provided that the host's systemd knows the unit:
+ * nothing but /run is common to both. */
+static int copy_state_template(const Boot *b) {
+        const char *seam = secure_getenv("SCALEWAY_UNIT_DIR");
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        int r;
+
+        r = asprintf_to(&path, "%s/scaleway-state@.service", seam ?: SHIPPED);
+        if (r < 0)
+                return r;
+        r = read_file(path, UNIT_SIZE_MAX, &text, NULL);
+        if (r < 0) {
+                log_warning_errno(r, "Cannot copy '%s', a late state signal will end at switch-root: %m", path);
+                return 0;
+        }
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_text(u, text);
+        return unit_file_write(u, b->unit_fd, "scaleway-state@.service");
+}
+
+/* "booted" is said when there is a root to switch to. The name is another than that of the drop-in for the template,
+ * which it would hide. */
+static int order_booted(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Unit");
+        unit_file_setting(u, "Requisite", "scaleway-root.target");
+        unit_file_setting(u, "After", "scaleway-root.target");
+        return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
+}
+
+static int write_state_units(const Boot *b) {
+        static const char *const states[] = { "kernel-started", "booted" };
+        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                if (options_get_bool(b->options, off[i]))
+                        return 0;
+
+        r = copy_state_template(b);
+        if (r < 0)
+                return r;
+        r = order_booted(b);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                r = asprintf_to(&path, "scaleway-boot.target.wants/scaleway-state@%s.service", states[i]);
+                if (r < 0)
+                        return r;
+                r = unit_link(b->unit_fd, path, SHIPPED "/scaleway-state@.service");
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* The metadata are what the other boots wait for until there is a network. Without them the units that need one
+ * would look before there is an address, find no default route to keep and no DNS server to write down. */
+static int write_network(const Boot *b, const RootSpec *s) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && s->nbd >= 0;
+        _cleanup_free_ char *origin = NULL;
+        int n, r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        n = drop_in_add_options(u, b->options, "scaleway-network.service");
+        if (n < 0)
+                return n;
+        if (wait) {
+                r = options_describe(b->options, OPTION_NO_METADATA, &origin);
+                if (r < 0)
+                        return r;
+                unit_file_section(u, "Service");
+                unit_file_comment(u, origin);
+                unit_file_setting(u, "ExecStartPre",
+                                  "-/usr/lib/systemd/systemd-networkd-wait-online --any -o routable --timeout=60");
+                unit_file_setting(u, "TimeoutStartSec", "70");
+        }
+
+        return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
+}
+
+static int write_units(const Boot *b, const RootSpec *s) {
+        static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                r = drop_in_write_options(b->options, units[i], b->unit_fd, DROP_IN_NAME);
+                if (r < 0)
+                        return r;
+        }
+        /* A name of its own, which is read after that of the first phase: the same name would hide one of the two,
+         * and in the directory of one unit the drop-in for all of them. */
+        if (options_origin(b->options, OPTION_INITRD_VERBOSE) == ORIGIN_TAG ||
+            options_origin(b->options, OPTION_INITRD_DEBUG) == ORIGIN_TAG) {
+                r = drop_in_write_log_level(b->options, b->unit_fd, "45-scaleway-log-level.conf");
+                if (r < 0)
+                        return r;
+        }
+        r = write_state_units(b);
+        if (r < 0)
+                return r;
+        r = write_network(b, s);
+        if (r < 0)
+                return r;
+
+        return write_local(b, s);
+}
+
+int phase_boot(void) {
+        _cleanup_(boot_done) Boot b = { .unit_fd = -EBADF };
+        _cleanup_(root_spec_done) RootSpec s = { .nbd = -1 };
+        _cleanup_free_ char *path = NULL, *reason = NULL, *shown = NULL;
+        int r, failed;
+
+        r = load(&b);
+        if (r < 0)
+                return r;
+        failed = root_spec_settle(b.options, b.metadata, &s, &reason);
+        if (failed == -ENOMEM)
+                return log_oom();
+
+        /* Also if there is no root: what the failure path is to do stands there. */
+        write_state_files(&b);
+        if (failed < 0) {
+                shown = printable(options_get_string(b.options, OPTION_ROOT), 200);
+                return log_error_errno(failed, "No NBD server is known for root=%s: %s.", shown ?: "?", reason ?: "?");
+        }
+
+        r = run_path("systemd/system", &path);
+        if (r < 0)
+                return log_oom();
+        b.unit_fd = unit_dir_open(path);
+        if (b.unit_fd < 0)
+                return log_error_errno(b.unit_fd, "Cannot open '%s': %m", path);
+        r = write_units(&b, &s);
+        if (r < 0)
+                return log_error_errno(r, "Cannot write the units of the boot below '%s': %m", path);
+
+        return 0;
+}

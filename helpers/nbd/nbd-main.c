@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Attaches an NBD volume to /dev/nbdN, and detaches, checks, lists.
+ *
+ * As scaleway-nbd@N.service it runs after the network is up and before the root file system is mounted (volume 0) or used (the
+ * others). It expects the URI in its arguments and the kernel's NBD driver loaded. It leaves /dev/nbdN with the connection in the
+ * kernel, which from then on needs no process, and RUN_NBD_DIR/N.json. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "log.h"
+#include "main-func.h"
+#include "nbd-handshake.h"
+#include "nbd-netlink.h"
+#include "nbd-protocol.h"
+#include "nbd-record.h"
+#include "nbd-status.h"
+#include "parse-util.h"
+#include "string-util.h"
+
+#define URI_PRINT_MAX 300U
+#define ATTACH_TIMEOUT_SEC 300U
+#define TIMEOUT_SEC_MAX 31536000U
+#define DEAD_TIMEOUT_ROOT_SEC 315360000U /* ten years: waiting is all that a system without its root can do */
+#define DEAD_TIMEOUT_OTHER_SEC 600U
+#define DEAD_TIMEOUT_SEC_MAX 1000000000U /* the kernel counts in ticks of a clock of up to 1000 Hz, far below 2^64 */
+#define EXIT_FREE 2
+
+typedef struct Verb {
+        const char *name;
+        int n_arguments;
+        int (*run)(char *arguments[]);
+} Verb;
+
+static const char *arg_identifier = NULL;
+static unsigned arg_timeout = 0; /* seconds; 0: the verb's default */
+static unsigned arg_dead_timeout = 0;
+static bool arg_dead_timeout_set = false;
+static bool arg_read_only = false;
+
+static const Verb *arg_verb = NULL;
+static char **arg_arguments = NULL;
+
+static int parse_index(const char *s, unsigned *ret) {
+        int r;
+
+        r = nbd_index_parse(s, ret);
+        if (r < 0) {
+                _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
+
+                return log_error_errno(r, "'%s' is no NBD device: say 0 to %u, or nbdN, or /dev/nbdN", p ?: "", NBD_INDEX_MAX);
+        }
+
+        return 0;
+}
+
+static int parse_uri(const char *s, ExportUri *ret) {
+        _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
+        int r;
+
+        r = export_uri_parse(s, ret);
+        if (r == -ENOMEM || !p)
+                return log_oom();
+        if (r < 0)
+                return log_error_errno(r, "'%s' is no NBD URI: expected nbd://HOST[:PORT][/EXPORT]%s", p,
+                                       r == -ENAMETOOLONG ? ", and shorter" : "");
+        if (ret->scheme != EXPORT_URI_NBD) {
+                export_uri_done(ret);
+                return log_error_errno(EINVAL, "'%s' is a local disk, there is nothing to attach", p);
+        }
+
+        return 0;
+}
+
+static int verb_attach(char *arguments[]) {
+        _cleanup_(export_uri_done) ExportUri uri = {};
+        AttachOptions o = {
+                .uri_text = arguments[1],
+                .uri = &uri,
+                .identifier = empty_to_null(arg_identifier),
+                .timeout = (arg_timeout ?: ATTACH_TIMEOUT_SEC) * USEC_PER_SEC,
+                .read_only = arg_read_only,
+        };
+        int r;
+
+        r = parse_index(arguments[0], &o.index);
+        if (r < 0)
+                return r;
+        r = parse_uri(arguments[1], &uri);
+        if (r < 0)
+                return r;
+
+        o.dead_timeout = arg_dead_timeout_set ? arg_dead_timeout : o.index == 0 ? DEAD_TIMEOUT_ROOT_SEC : DEAD_TIMEOUT_OTHER_SEC;
+        return attach_volume(&o);
+}
+
+static int verb_detach(char *arguments[]) {
+        unsigned index;
+        int r;
+
+        r = parse_index(arguments[0], &index);
+        return r < 0 ? r : detach_volume(index);
+}
+
+static int verb_check(char *arguments[]) {
+        _cleanup_(nbd_status_done) NbdStatus s = {};
+        unsigned index;
+        int r;
+
+        r = parse_index(arguments[0], &index);
+        if (r < 0)
+                return r;
+        r = nbd_status_read(index, &s);
+        if (r < 0)
+                return log_error_errno(r, "Cannot check nbd%u: sysfs cannot be read: %m", index);
+        if (!nbd_status_attached(&s))
+                return EXIT_FREE;
+
+        printf("%llu\n", (unsigned long long) s.pid);
+        return 0;
+}
+
+static int list_one(unsigned index) {
+        _cleanup_(nbd_status_done) NbdStatus s = {};
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+        _cleanup_free_ char *uri = NULL, *backend = NULL;
+        int r;
+
+        r = nbd_status_read(index, &s);
+        if (r < 0)
+                return log_error_errno(r, "Cannot list nbd%u: sysfs cannot be read: %m", index);
+        if (!nbd_status_attached(&s))
+                return 0;
+
+        r = nbd_record_read(index, &record);
+        if (r < 0 && r != -ENOENT)
+                log_warning_errno(r, "nbd%u: failed to read the record of the volume, ignoring: %m", index);
+
+        uri = printable(record.uri ?: "-", URI_PRINT_MAX);
+        backend = printable(s.backend ?: "-", URI_PRINT_MAX);
+        if (!uri || !backend)
+                return log_oom();
+
+        printf("nbd%u %llu %s %s\n", index, (unsigned long long) s.size, uri, backend);
+        return 0;
+}
+
+static int verb_list(char *arguments[]) {
+        int result = 0;
+
+        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
+                int r = list_one(i);
+
+                if (r < 0)
+                        result = r;
+        }
+
+        return result;
+}
+
+static void print_flags(uint16_t flags) {
+        static const char *const names[16] = { "HAS_FLAGS",         "READ_ONLY",         "SEND_FLUSH",
+                                               "SEND_FUA",          "ROTATIONAL",        "SEND_TRIM",
+                                               "SEND_WRITE_ZEROES", "SEND_DF",           "CAN_MULTI_CONN",
+                                               "SEND_RESIZE",       "SEND_CACHE",        "SEND_FAST_ZERO",
+                                               "BLOCK_STATUS_PAYLOAD" };
+
+        printf("flags: 0x%04x", (unsigned) flags);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (flags & 1U << i && names[i])
+                        printf(" %s", names[i]);
+        printf("\n");
+}
+
+static int verb_probe(char *arguments[]) {
+        _cleanup_(export_uri_done) ExportUri uri = {};
+        _cleanup_(nbd_export_done) NbdExport e = { .fd = -EBADF };
+        _cleanup_free_ char *p = printable(arguments[0], URI_PRINT_MAX), *reason = NULL;
+        int r;
+
+        r = parse_uri(arguments[0], &uri);
+        if (r < 0)
+                return r;
+        r = nbd_export_open(&uri, arg_timeout > 0 ? arg_timeout * USEC_PER_SEC : NBD_TRY_TIMEOUT_USEC, &e, &reason);
+        if (r < 0)
+                return log_error_errno(r, "Cannot probe '%s': %s", p ?: "", reason ?: strerror(-r));
+
+        printf("size: %llu\n", (unsigned long long) e.size);
+        printf("minimum block size: %u\n", e.block_size_min);
+        printf("preferred block size: %u\n", e.block_size_preferred);
+        printf("style: %s\n", e.oldstyle ? "oldstyle" : "newstyle");
+        print_flags(e.flags);
+        return 0;
+}
+
+static void help(void) {
+        printf("%s [OPTION...] attach N URI   attach nbd://HOST[:PORT][/EXPORT] to /dev/nbdN\n"
+               "%s detach N                   detach /dev/nbdN\n"
+               "%s check N                    exit 0 and print a pid if attached, 2 if free\n"
+               "%s list                       one line a volume: device, bytes, URI, identifier\n"
+               "%s [OPTION...] probe URI      ask the server, print what it offers\n"
+               "\n"
+               "  -h --help                  show this text\n"
+               "     --version               show the version\n"
+               "     --identifier=ID         name of the volume, kept by the kernel\n"
+               "     --timeout=SECONDS       for all tries together; default %u, probe: 10\n"
+               "     --dead-timeout=SECONDS  how long I/O waits for a lost server; default\n"
+               "                             %u for volume 0, else %u\n"
+               "     --read-only             attach read-only\n",
+               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
+               program_invocation_short_name, program_invocation_short_name, ATTACH_TIMEOUT_SEC, DEAD_TIMEOUT_ROOT_SEC,
+               DEAD_TIMEOUT_OTHER_SEC);
+}
+
+static int parse_seconds(const char *option, const char *s, unsigned min, unsigned max, unsigned *ret) {
+        unsigned v;
+        int r;
+
+        r = parse_unsigned(s, &v);
+        if (r < 0 || v < min || v > max) {
+                _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
+
+                return log_error_errno(EINVAL, "--%s= takes %u to %u seconds, not '%s'", option, min, max, p ?: "");
+        }
+
+        *ret = v;
+        return 0;
+}
+
+static int parse_identifier(const char *s) {
+        if (strlen(s) > NBD_IDENTIFIER_MAX)
+                return log_error_errno(EINVAL, "--identifier= takes at most %u bytes", NBD_IDENTIFIER_MAX);
+        for (const char *p = s; *p; p++)
+                if (*p <= ' ' || *p > '~')
+                        return log_error_errno(EINVAL, "--identifier= takes printable ASCII without blanks");
+
+        arg_identifier = s;
+        return 0;
+}
+
+static int parse_verb(int argc, char *argv[]) {
+        static const Verb verbs[] = {
+                { "attach", 2, verb_attach },
+                { "detach", 1, verb_detach },
+                { "check",  1, verb_check  },
+                { "list",   0, verb_list   },
+                { "probe",  1, verb_probe  },
+        };
+
+        for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++)
+                if (streq(argv[0], verbs[i].name)) {
+                        if (argc - 1 != verbs[i].n_arguments)
+                                return log_error_errno(EINVAL, "'%s' takes %i arguments, see --help", argv[0],
+                                                       verbs[i].n_arguments);
+                        arg_verb = &verbs[i];
+                        arg_arguments = argv + 1;
+                        return 1;
+                }
+
+        return log_error_errno(EINVAL, "Say one of attach, detach, check, list, probe; see --help");
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY };
+        static const struct option options[] = {
+                { "help",         no_argument,       NULL, 'h'              },
+                { "version",      no_argument,       NULL, ARG_VERSION      },
+                { "identifier",   required_argument, NULL, ARG_IDENTIFIER   },
+                { "timeout",      required_argument, NULL, ARG_TIMEOUT      },
+                { "dead-timeout", required_argument, NULL, ARG_DEAD_TIMEOUT },
+                { "read-only",    no_argument,       NULL, ARG_READ_ONLY    },
+                {}
+        };
+        int c, r = 0;
+
+        while (r >= 0 && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        help();
+                        return 0;
+                case ARG_VERSION:
+                        printf("scaleway-nbd %s\n", PROJECT_VERSION);
+                        return 0;
+                case ARG_IDENTIFIER:
+                        r = parse_identifier(optarg);
+                        break;
+                case ARG_TIMEOUT:
+                        r = parse_seconds("timeout", optarg, 1, TIMEOUT_SEC_MAX, &arg_timeout);
+                        break;
+                case ARG_DEAD_TIMEOUT:
+                        r = parse_seconds("dead-timeout", optarg, 0, DEAD_TIMEOUT_SEC_MAX, &arg_dead_timeout);
+                        arg_dead_timeout_set = true;
+                        break;
+                case ARG_READ_ONLY:
+                        arg_read_only = true;
+                        break;
+                default:
+                        /* getopt_long() has said what is wrong. */
+                        return -EINVAL;
+                }
+
+        return r < 0 ? r : parse_verb(argc - optind, argv + optind);
+}
+
+static int run(int argc, char *argv[]) {
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        /* Early in the boot a name server may be missing; the resolver's own limit is far too long then. */
+        if (setenv("RES_OPTIONS", "timeout:3 attempts:1", /* overwrite= */ 0) < 0)
+                return log_oom();
+
+        r = arg_verb->run(arg_arguments);
+        if (fflush(stdout) != 0 && r >= 0)
+                return log_error_errno(errno, "Failed to write the answer: %m");
+        return r;
+}
+
+DEFINE_MAIN_FUNCTION(run)

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs from scaleway-network.service. "settle": after systemd-networkd has configured the NICs and the metadata
+ * were fetched, before a root comes over the network; it expects addresses and routes as DHCP gave them, waits for
+ * nothing, and leaves one IPv4 default route, /etc/resolv.conf and /run/scaleway/primary-nic. "leave": when the
+ * unit is stopped on the way to switch-root; it leaves the addresses and that route alone, for a network root needs
+ * them, and takes away what the host's network manager must not see. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <stdio.h>
+
+#include "alloc-util.h"
+#include "fileio.h"
+#include "log.h"
+#include "main-func.h"
+#include "network-files.h"
+#include "paths.h"
+#include "resolv-conf.h"
+#include "rtnl.h"
+#include "string-util.h"
+
+#define RUN_PRIMARY_NIC "scaleway/primary-nic"
+#define RUN_NETWORKD_STATE "systemd/netif/state"
+#define RUN_NETWORK_DIR "systemd/network"
+#define STATE_MAX (64U * 1024U)
+
+static const char *arg_nameserver = NULL;
+static const char *arg_verb = NULL;
+
+static int help(void) {
+        printf("%s settle [--nameserver=ADDRESS]\n"
+               "%s leave\n\n"
+               "Keeps one IPv4 default route and writes /etc/resolv.conf; before switch-root\n"
+               "takes back what the host must not see.\n\n"
+               "     --nameserver=ADDRESS  The only DNS server; empty: those of DHCP\n"
+               "  -h --help                Show this help\n"
+               "     --version             Show the version\n",
+               program_invocation_short_name, program_invocation_short_name);
+        return 0;
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "nameserver", required_argument, NULL, 'n' },
+                { "help",       no_argument,       NULL, 'h' },
+                { "version",    no_argument,       NULL, 'V' },
+                {}
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'n':
+                        arg_nameserver = empty_to_null(optarg);
+                        break;
+                case 'h':
+                        return help();
+                case 'V':
+                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                        return 0;
+                default:
+                        return log_error_errno(EINVAL, "Unknown option, see --help.");
+                }
+
+        if (argc - optind != 1 || (!streq(argv[optind], "settle") && !streq(argv[optind], "leave")))
+                return log_error_errno(EINVAL, "Say 'settle' or 'leave', see --help.");
+
+        arg_verb = argv[optind];
+        return 1;
+}
+
+/* Names the NIC in a message; one that is gone by now has only its number. */
+static const char *nic_name(unsigned ifindex, char buffer[static IF_NAMESIZE]) {
+        if (!if_indextoname(ifindex, buffer))
+                (void) snprintf(buffer, IF_NAMESIZE, "%u", ifindex);
+
+        return buffer;
+}
+
+/* Removes all of the routes but keep, or with only_other_nics those of keep's NIC too stay. A route that cannot be
+ * removed is told and stays. Returns how many were removed. */
+static unsigned remove_routes(const DefaultRoute *routes, size_t n, const DefaultRoute *keep, bool only_other_nics) {
+        char name[IF_NAMESIZE];
+        unsigned n_removed = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                int r;
+
+                if (&routes[i] == keep || (only_other_nics && routes[i].ifindex == keep->ifindex))
+                        continue;
+
+                r = rtnl_delete_default_route(&routes[i]);
+                if (r < 0) {
+                        log_warning_errno(r, "Failed to remove the default route of '%s', ignoring: %m",
+                                          nic_name(routes[i].ifindex, name));
+                        continue;
+                }
+                log_debug("Removed the default route of '%s' with metric %u.", nic_name(routes[i].ifindex, name),
+                          routes[i].priority);
+                n_removed++;
+        }
+
+        return n_removed;
+}
+
+static int record_primary_nic(const char *name) {
+        _cleanup_free_ char *directory = NULL, *path = NULL, *line = NULL;
+        int r;
+
+        r = run_path("scaleway", &directory);
+        if (r >= 0)
+                r = run_path(RUN_PRIMARY_NIC, &path);
+        if (r >= 0)
+                r = asprintf_to(&line, "%s\n", name);
+        if (r >= 0)
+                r = mkdir_p(directory);
+        if (r >= 0)
+                r = write_file_atomic(path, line, strlen(line), 0644);
+
+        return r;
+}
+
+static int read_primary_nic(char **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = run_path(RUN_PRIMARY_NIC, &path);
+        if (r >= 0)
+                r = read_file(path, IF_NAMESIZE, ret, NULL);
+        if (r >= 0)
+                (*ret)[strcspn(*ret, "\n")] = '\0';
+
+        return r;
+}
+
+/* Every NIC may have got a default route by DHCP, and the kernel would take the one that came last or has the
+ * smallest metric. The first NIC is the one that the platform boots from. */
+static void settle_routes(void) {
+        _cleanup_free_ DefaultRoute *routes = NULL;
+        const DefaultRoute *keep;
+        char name[IF_NAMESIZE];
+        size_t n;
+        int r;
+
+        r = rtnl_default_routes(&routes, &n);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to read the IPv4 routes, leaving them as they are: %m");
+                return;
+        }
+
+        keep = default_route_first(routes, n);
+        if (!keep) {
+                log_debug("There is no IPv4 default route.");
+                return;
+        }
+
+        if (remove_routes(routes, n, keep, /* only_other_nics= */ false) > 0)
+                log_info("Of %zu IPv4 default routes only that of '%s', the first NIC, is kept.", n,
+                         nic_name(keep->ifindex, name));
+
+        r = record_primary_nic(nic_name(keep->ifindex, name));
+        if (r < 0)
+                log_warning_errno(r, "Failed to record '%s' as the primary NIC, ignoring: %m", name);
+}
+
+/* Returns 1 and the text, 0 if no server is known, or a negative errno. */
+static int networkd_resolv_conf(char **ret) {
+        _cleanup_free_ char *path = NULL, *state = NULL;
+        int r;
+
+        r = run_path(RUN_NETWORKD_STATE, &path);
+        if (r >= 0)
+                r = read_file(path, STATE_MAX, &state, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+
+        return resolv_conf_from_networkd(state, ret);
+}
+
+static void settle_resolv_conf(void) {
+        const char *path = secure_getenv("SCALEWAY_RESOLV_CONF");
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (isempty(path))
+                path = "/etc/resolv.conf";
+
+        if (arg_nameserver && !nameserver_is_valid(arg_nameserver)) {
+                _cleanup_free_ char *shown = printable(arg_nameserver, 64);
+
+                log_warning("nameserver='%s' is not an address, using the DNS servers of DHCP instead.", shown ?: "?");
+                arg_nameserver = NULL;
+        }
+
+        r = arg_nameserver ? resolv_conf_make(arg_nameserver, NULL, &text) : networkd_resolv_conf(&text);
+        if (r > 0)
+                r = write_file_atomic(path, text, strlen(text), 0644);
+        else if (r == 0)
+                log_debug("No DNS server is known, leaving '%s' as it is.", path);
+        if (r < 0)
+                log_warning_errno(r, "Failed to write '%s', ignoring: %m", path);
+}
+
+/* A NIC that DHCP reached only after "settle" may have put a second default route there. The one of the primary NIC
+ * is what the root's connection uses; where that is gone, the late one is better than none. */
+static void leave_routes(void) {
+        _cleanup_free_ DefaultRoute *routes = NULL;
+        _cleanup_free_ char *primary = NULL;
+        const DefaultRoute *keep = NULL;
+        unsigned ifindex;
+        size_t n;
+        int r;
+
+        r = read_primary_nic(&primary);
+        if (r < 0) {
+                log_full_errno(r == -ENOENT ? LOG_DEBUG : LOG_WARNING, r,
+                               "Failed to read which NIC is the primary one, leaving the routes as they are: %m");
+                return;
+        }
+
+        r = rtnl_default_routes(&routes, &n);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to read the IPv4 routes, leaving them as they are: %m");
+                return;
+        }
+
+        ifindex = if_nametoindex(primary);
+        for (size_t i = 0; i < n; i++)
+                if (ifindex > 0 && routes[i].ifindex == ifindex)
+                        keep = &routes[i];
+        if (keep && remove_routes(routes, n, keep, /* only_other_nics= */ true) > 0)
+                log_info("Removed IPv4 default routes that came late, '%s' keeps its own.", primary);
+}
+
+static void leave_files(void) {
+        _cleanup_free_ char *directory = NULL;
+        unsigned n = 0;
+        int r;
+
+        r = run_path(RUN_NETWORK_DIR, &directory);
+        if (r >= 0)
+                r = network_files_remove(directory, &n);
+        if (r < 0)
+                log_warning_errno(
+                                r,
+                                "Failed to remove the initrd's files for systemd-networkd, the host will see them: %m");
+        else
+                log_debug("Removed %u files for systemd-networkd from '%s'.", n, directory);
+}
+
+static int run(int argc, char *argv[]) {
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        /* Each step is worth having without the others, and none of them worth losing the boot. */
+        if (streq(arg_verb, "settle")) {
+                settle_routes();
+                settle_resolv_conf();
+        } else {
+                leave_routes();
+                leave_files();
+        }
+
+        return 0;
+}
+
+DEFINE_MAIN_FUNCTION(run)

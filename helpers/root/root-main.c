@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs from scaleway-local.service, after the unit that attaches the root volume and before initrd-root-fs.target.
+ * It expects that the device is there or appears shortly, and leaves its file system mounted on /sysroot. It mounts
+ * through libmount rather than by a .mount unit: systemd would give a unit with _netdev an ordering after
+ * network-online.target, and mount(2) alone does not record _netdev where the host looks for it. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/mount.h>
+
+#include "alloc-util.h"
+#include "log.h"
+#include "main-func.h"
+#include "parse-util.h"
+#include "root-device.h"
+#include "root-mount.h"
+#include "string-util.h"
+#include "time-util.h"
+
+#define TIMEOUT_MAX 86400U
+#define ADVICE "set root= on the command line or as a server tag"
+
+static const char *arg_type = NULL;
+static const char *arg_options = NULL;
+static unsigned arg_timeout = 30;
+static const char *arg_source = NULL;
+static const char *arg_target = NULL;
+
+static int help(void) {
+        printf("%s mount [OPTION…] SOURCE TARGET\n\n"
+               "Mounts the root file system.\n\n"
+               "     --type=TYPE        Type of the file system; empty: find it out\n"
+               "     --options=OPTIONS  Mount options, as in fstab\n"
+               "     --timeout=SECONDS  How long to wait for SOURCE, default %u\n"
+               "  -h --help             Show this help\n"
+               "     --version          Show the version\n",
+               program_invocation_short_name, arg_timeout);
+        return 0;
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "type",    required_argument, NULL, 't' },
+                { "options", required_argument, NULL, 'o' },
+                { "timeout", required_argument, NULL, 'T' },
+                { "help",    no_argument,       NULL, 'h' },
+                { "version", no_argument,       NULL, 'V' },
+                {}
+        };
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 't':
+                        arg_type = streq(optarg, "auto") ? NULL : empty_to_null(optarg);
+                        break;
+                case 'o':
+                        arg_options = empty_to_null(optarg);
+                        break;
+                case 'T':
+                        r = parse_unsigned(optarg, &arg_timeout);
+                        if (r < 0 || arg_timeout > TIMEOUT_MAX)
+                                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.",
+                                                       TIMEOUT_MAX);
+                        break;
+                case 'h':
+                        return help();
+                case 'V':
+                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                        return 0;
+                default:
+                        return log_error_errno(EINVAL, "Unknown option, see --help.");
+                }
+
+        if (argc - optind != 3 || !streq(argv[optind], "mount"))
+                return log_error_errno(EINVAL, "Say 'mount SOURCE TARGET', see --help.");
+
+        arg_source = argv[optind + 1];
+        arg_target = argv[optind + 2];
+        return 1;
+}
+
+static int wait_for_device(const char *path, const char *shown) {
+        usec_t begin = now_usec();
+        int r;
+
+        r = root_device_wait(path, begin + arg_timeout * USEC_PER_SEC);
+        switch (r) {
+        case 0:
+                log_debug("'%s' was there after %llu ms.", shown,
+                          (unsigned long long) ((now_usec() - begin) / USEC_PER_MSEC));
+                return 0;
+        case -ENODEV:
+                return log_error_errno(r, "Root device '%s' did not appear within %u s; " ADVICE ".", shown,
+                                       arg_timeout);
+        case -ENOTBLK:
+                return log_error_errno(r, "Root device '%s' is not a block device; " ADVICE ".", shown);
+        case -ENOMEDIUM:
+                return log_error_errno(r, "Root device '%s' still had no size after %u s: nothing is attached to it.",
+                                       shown, arg_timeout);
+        default:
+                return log_error_errno(r, "Failed to open the root device '%s': %m", shown);
+        }
+}
+
+/* One line that says what was found on the device, because "wrong fs type, bad superblock" helps nobody. */
+static int explain_failure(const char *path, const char *shown, int error, const char *message) {
+        _cleanup_free_ char *content = NULL, *type = NULL;
+        int r;
+
+        r = root_device_describe(path, &content, &type);
+        if (r < 0)
+                return log_error_errno(error, "Failed to mount '%s', which cannot be read: %s.", shown, strerror(-r));
+        if (!type)
+                return log_error_errno(error, "Failed to mount the root: '%s' holds %s.", shown, content);
+        if (error == -ENODEV || (arg_type && !streq(arg_type, type)))
+                return log_error_errno(error, "Failed to mount the root: '%s' holds %s, %s.", shown, content,
+                                       arg_type ? "but another type was asked for or the kernel has no driver for it"
+                                                : "for which the kernel has no driver");
+
+        return log_error_errno(error, "Failed to mount the root: '%s' holds %s: %s.", shown, content,
+                               message ?: strerror(-error));
+}
+
+static int check_content(const char *shown) {
+        int look = root_look(arg_target);
+
+        if (look == ROOT_EMPTY) {
+                (void) umount2(arg_target, 0);
+                return log_error_errno(ENOENT, "The root file system on '%s' is empty: install an image on the volume.",
+                                       shown);
+        }
+        if (look < 0)
+                log_warning_errno(look, "Failed to list the root file system on '%s', ignoring: %m", shown);
+        else if (look == ROOT_STRANGE)
+                log_warning("The file system on '%s' looks unlike a root: no usr, etc, bin, sbin, lib; going on.",
+                            shown);
+
+        return 0;
+}
+
+static int mount_root(const char *path, const char *shown) {
+        _cleanup_free_ char *message = NULL;
+        int r;
+
+        r = root_is_mounted(path, arg_target);
+        if (r == -EBUSY)
+                return log_error_errno(r, "Something other than '%s' is mounted on '%s' already.", shown, arg_target);
+        if (r < 0)
+                return log_error_errno(r, "Failed to find out what is mounted on '%s': %m", arg_target);
+        if (r > 0) {
+                log_debug("'%s' is mounted on '%s' already.", shown, arg_target);
+                return 0;
+        }
+
+        r = root_mount(path, arg_target, arg_type, arg_options, &message);
+        if (r == -ENOMEM && !message)
+                return log_oom();
+        if (r < 0)
+                return explain_failure(path, shown, r, message);
+
+        return check_content(shown);
+}
+
+static int run(int argc, char *argv[]) {
+        _cleanup_free_ char *path = NULL, *shown = NULL;
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        shown = printable(arg_source, 256);
+        if (!shown)
+                return log_oom();
+
+        r = root_device_path(arg_source, &path);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0)
+                return log_error_errno(r,
+                                       "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
+                                       ".", shown);
+
+        r = wait_for_device(path, shown);
+        if (r < 0)
+                return r;
+
+        r = mount_root(path, shown);
+        if (r < 0)
+                return r;
+
+        log_info("Mounted '%s' on '%s'.", shown, arg_target);
+        return 0;
+}
+
+DEFINE_MAIN_FUNCTION(run)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <linux/major.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "root-mount.h"
+#include "string-util.h"
+
+static void closedirp(DIR **d) {
+        if (*d)
+                (void) closedir(*d);
+}
+
+static void table_unrefp(struct libmnt_table **t) {
+        if (*t)
+                mnt_unref_table(*t);
+}
+
+static void free_contextp(struct libmnt_context **c) {
+        if (*c)
+                mnt_free_context(*c);
+}
+
+int root_is_mounted(const char *path, const char *target) {
+        _cleanup_(table_unrefp) struct libmnt_table *table = NULL;
+        _cleanup_free_ char *real_path = NULL, *real_target = NULL;
+        struct libmnt_fs *fs;
+        struct stat st;
+
+        assert(path);
+        assert(target);
+
+        real_target = realpath(target, NULL);
+        if (!real_target)
+                return -errno;
+
+        table = mnt_new_table_from_file("/proc/self/mountinfo");
+        if (!table)
+                return errno > 0 ? -errno : -ENOMEM;
+        fs = mnt_table_find_target(table, real_target, MNT_ITER_BACKWARD);
+        if (!fs)
+                return 0;
+
+        /* btrfs has a device number of its own, so the name counts as well. */
+        if (stat(path, &st) >= 0 && S_ISBLK(st.st_mode) && mnt_fs_get_devno(fs) == st.st_rdev)
+                return 1;
+        real_path = realpath(path, NULL);
+        return real_path && streq_ptr(mnt_fs_get_srcpath(fs), real_path) ? 1 : -EBUSY;
+}
+
+/* Whatever name the device was given by: nbd has a major number of its own, the partitions beyond the first 15 have
+ * not. */
+static bool device_is_remote(const char *path) {
+        _cleanup_free_ char *real = realpath(path, NULL);
+        struct stat st;
+
+        if (real && startswith(real, "/dev/nbd"))
+                return true;
+
+        return stat(path, &st) >= 0 && S_ISBLK(st.st_mode) && major(st.st_rdev) == NBD_MAJOR;
+}
+
+static int set_up_context(struct libmnt_context *c, const char *path, const char *target, const char *type,
+                          const char *options) {
+        int r;
+
+        /* The arguments are all there is: neither /etc/fstab nor mount helpers of other file systems have a say. */
+        r = mnt_context_disable_helpers(c, true);
+        if (r == 0)
+                r = mnt_context_set_optsmode(c, MNT_OMODE_NOTAB);
+        if (r == 0)
+                r = mnt_context_set_source(c, path);
+        if (r == 0)
+                r = mnt_context_set_target(c, target);
+        if (r == 0 && !isempty(type))
+                r = mnt_context_set_fstype(c, type);
+        if (r == 0 && !isempty(options))
+                r = mnt_context_set_options(c, options);
+        if (r == 0 && device_is_remote(path))
+                r = mnt_context_append_options(c, "_netdev");
+
+        return r;
+}
+
+int root_mount(const char *path, const char *target, const char *type, const char *options, char **ret_message) {
+        _cleanup_(free_contextp) struct libmnt_context *c = NULL;
+        char message[BUFSIZ] = "";
+        int r, error;
+
+        assert(path);
+        assert(target);
+        assert(ret_message);
+
+        c = mnt_new_context();
+        if (!c)
+                return -ENOMEM;
+
+        r = set_up_context(c, path, target, type, options);
+        if (r != 0)
+                return r;
+
+        r = mnt_context_mount(c);
+        if (r == 0 && mnt_context_get_status(c) == 1)
+                return 0;
+
+        error = mnt_context_syscall_called(c) ? mnt_context_get_syscall_errno(c) : r < 0 ? -r : 0;
+        (void) mnt_context_get_excode(c, r, message, sizeof(message));
+        r = strdup_to(ret_message, isempty(message) ? "mount failed" : message);
+        if (r < 0)
+                return r;
+
+        return error > 0 ? -error : -EINVAL;
+}
+
+int root_look(const char *target) {
+        static const char *const usual[] = { "usr", "etc", "bin", "sbin", "lib" };
+        _cleanup_(closedirp) DIR *d = NULL;
+        const struct dirent *entry;
+        int look = ROOT_EMPTY;
+
+        assert(target);
+
+        d = opendir(target);
+        if (!d)
+                return -errno;
+
+        for (errno = 0; (entry = readdir(d)); errno = 0) {
+                if (streq(entry->d_name, ".") || streq(entry->d_name, "..") || streq(entry->d_name, "lost+found"))
+                        continue;
+
+                look = MAX(look, (int) ROOT_STRANGE);
+                for (size_t i = 0; i < ELEMENTSOF(usual); i++)
+                        if (streq(entry->d_name, usual[i]))
+                                return ROOT_FINE;
+        }
+
+        return errno > 0 ? -errno : look;
+}

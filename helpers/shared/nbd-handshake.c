@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <libnbd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "nbd-handshake.h"
+#include "nbd-protocol.h"
+#include "string-util.h"
+
+#define REASON_MAX 200U /* bytes of a reason that may come from a server: one console line */
+
+/* What the kernel makes use of; the same set whichever style the server is. */
+#define FLAGS_KNOWN                                                                                                   \
+        (NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_ROTATIONAL |     \
+         NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_CAN_MULTI_CONN)
+
+static void nbd_closep(struct nbd_handle **h) {
+        if (*h)
+                nbd_close(*h);
+}
+
+/* Returns error, to write return fail(ret_reason, -EPROTO, ...). */
+static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int k;
+
+        va_start(ap, format);
+        k = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (k < 0)
+                text = NULL;
+
+        free_and_replace_str(ret_reason, text ? printable(text, REASON_MAX) : NULL);
+        return error;
+}
+
+/* "Connection refused" -> "connection refused", because it follows a colon. */
+static int fail_errno(char **ret_reason, int error) {
+        const char *s = strerror(-error);
+
+        return fail(ret_reason, error, "%c%s", tolower((unsigned char) s[0]), s + 1);
+}
+
+static int fail_timeout(char **ret_reason, usec_t timeout) {
+        return fail(ret_reason, -ETIMEDOUT, "the server did not finish the NBD handshake within %.2g s",
+                    (double) timeout / (double) USEC_PER_SEC);
+}
+
+static int fail_closed(char **ret_reason) {
+        return fail(ret_reason, -ECONNRESET, "the server closed the connection during the NBD handshake");
+}
+
+static int remaining_msec(usec_t deadline) {
+        usec_t now = now_usec();
+
+        return now >= deadline ? 0 : (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX);
+}
+
+/* Returns the events that came, or -ETIMEDOUT. */
+static int wait_fd(int fd, short events, usec_t deadline) {
+        struct pollfd p = { .fd = fd, .events = events };
+
+        for (;;) {
+                int k = poll(&p, 1, remaining_msec(deadline));
+
+                if (k > 0)
+                        return p.revents;
+                if (k == 0)
+                        return -ETIMEDOUT;
+                if (errno != EINTR)
+                        return -errno;
+        }
+}
+
+void nbd_export_done(NbdExport *e) {
+        if (e)
+                e->fd = safe_close(e->fd);
+}
+
+int nbd_socket_tune(int fd) {
+        static const struct {
+                int level, option, value;
+        } options[] = {
+                { IPPROTO_TCP, TCP_NODELAY,      1     },
+                { SOL_SOCKET,  SO_KEEPALIVE,     1     },
+                { IPPROTO_TCP, TCP_KEEPIDLE,     5     },
+                { IPPROTO_TCP, TCP_KEEPINTVL,    5     },
+                { IPPROTO_TCP, TCP_KEEPCNT,      3     },
+                /* Without it a link that dies with data under way is noticed after some 15 minutes only. */
+                { IPPROTO_TCP, TCP_USER_TIMEOUT, 20000 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int)) < 0)
+                        return -errno;
+
+        return 0;
+}
+
+static int connect_address(const struct addrinfo *ai, usec_t deadline, int *ret_fd) {
+        _cleanup_close_ int fd = -EBADF;
+        socklen_t n = sizeof(int);
+        int r, error = 0;
+
+        fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+        if (fd < 0)
+                return -errno;
+        r = nbd_socket_tune(fd);
+        if (r < 0)
+                return r;
+
+        if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
+                if (errno != EINPROGRESS)
+                        return -errno;
+                r = wait_fd(fd, POLLOUT, deadline);
+                if (r < 0)
+                        return r;
+                if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+                        return -errno;
+                if (error != 0)
+                        return -error;
+        }
+
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int resolve(const char *host, uint16_t port, struct addrinfo **ret, char **ret_reason) {
+        struct addrinfo hints = {
+                .ai_family = AF_UNSPEC,
+                .ai_socktype = SOCK_STREAM,
+                .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+        };
+        char service[sizeof("65535")];
+        int k;
+
+        (void) snprintf(service, sizeof(service), "%u", (unsigned) port);
+
+        /* An address must never cost a question to a name server, which may not be there. */
+        k = getaddrinfo(host, service, &hints, ret);
+        if (k == EAI_NONAME) {
+                hints.ai_flags = AI_NUMERICSERV;
+                k = getaddrinfo(host, service, &hints, ret);
+        }
+        if (k == 0)
+                return 0;
+        if (k == EAI_SYSTEM && errno != 0)
+                return fail_errno(ret_reason, -errno);
+        if (k == EAI_MEMORY)
+                return fail_errno(ret_reason, -ENOMEM);
+
+        /* Also for a name that is said not to exist: early in the boot that is often said too soon. */
+        return fail(ret_reason, -EHOSTUNREACH, "cannot resolve '%s': %s", host, gai_strerror(k));
+}
+
+int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret_fd, char **ret_reason) {
+        struct addrinfo *list;
+        usec_t deadline;
+        unsigned n = 0;
+        int r;
+
+        assert(host);
+        assert(ret_fd);
+        assert(ret_reason);
+
+        r = resolve(host, port, &list, ret_reason);
+        if (r < 0)
+                return r;
+
+        for (struct addrinfo *ai = list; ai; ai = ai->ai_next)
+                n++;
+
+        /* A silent first address leaves its share of the time to the others. */
+        deadline = now_usec() + timeout;
+        r = -EHOSTUNREACH;
+        for (struct addrinfo *ai = list; ai; ai = ai->ai_next, n--) {
+                usec_t now = now_usec();
+
+                r = connect_address(ai, now >= deadline ? now : now + (deadline - now) / n, ret_fd);
+                if (r >= 0)
+                        break;
+        }
+        freeaddrinfo(list);
+
+        if (r == -ETIMEDOUT)
+                return fail(ret_reason, r, "no TCP connection within %.2g s", (double) timeout / (double) USEC_PER_SEC);
+        return r < 0 ? fail_errno(ret_reason, r) : 0;
+}
+
+/* libnbd goes on for as long as there is something to read, so a server that never stops sending would keep us inside of it. The
+ * watchdog ends the connection at the deadline from outside. */
+typedef struct Watchdog {
+        pthread_t thread;
+        usec_t deadline;
+        int fd;       /* of the connection, borrowed */
+        int event_fd; /* readable: the watchdog is to go home */
+        bool fired;   /* may be read after the thread was joined */
+} Watchdog;
+
+static void *watchdog_thread(void *userdata) {
+        Watchdog *w = userdata;
+
+        if (wait_fd(w->event_fd, POLLIN, w->deadline) == -ETIMEDOUT) {
+                w->fired = true;
+                (void) shutdown(w->fd, SHUT_RDWR);
+        }
+        return NULL;
+}
+
+static int watchdog_start(Watchdog *w, int fd, usec_t deadline) {
+        int k;
+
+        *w = (Watchdog) { .deadline = deadline, .fd = fd, .event_fd = eventfd(0, EFD_CLOEXEC) };
+        if (w->event_fd < 0)
+                return -errno;
+
+        k = pthread_create(&w->thread, NULL, watchdog_thread, w);
+        if (k != 0)
+                w->event_fd = safe_close(w->event_fd);
+        return -k;
+}
+
+/* Returns true if the watchdog has ended the connection. */
+static bool watchdog_stop(Watchdog *w) {
+        (void) eventfd_write(w->event_fd, 1);
+        (void) pthread_join(w->thread, NULL);
+        w->event_fd = safe_close(w->event_fd);
+        return w->fired;
+}
+
+/* Looks at the 16 bytes with which every server begins, without taking them out of the socket. Returns 1 if the server is
+ * oldstyle, else 0, also for what is not NBD at all: libnbd finds the words for that. */
+static int peek_oldstyle(int fd, usec_t deadline) {
+        uint64_t magic[2];
+
+        for (;;) {
+                int events = wait_fd(fd, POLLIN | POLLRDHUP, deadline);
+                ssize_t k;
+
+                if (events < 0)
+                        return events;
+                k = recv(fd, magic, sizeof(magic), MSG_PEEK | MSG_DONTWAIT);
+                if (k < 0 && errno != EAGAIN && errno != EINTR)
+                        return -errno;
+                if (k == sizeof(magic))
+                        return be64toh(magic[0]) == NBD_INIT_MAGIC && be64toh(magic[1]) == NBD_OLDSTYLE_MAGIC;
+                if (k == 0 || events & (POLLRDHUP | POLLHUP | POLLERR))
+                        return -ECONNRESET;
+
+                /* What has been peeked at stays readable, so poll() does not wait for the rest. */
+                sleep_usec(10 * USEC_PER_MSEC);
+        }
+}
+
+static int check_size(uint64_t size, char **ret_reason) {
+        if (size == 0)
+                return fail(ret_reason, -ENODATA, "the export has size 0");
+        if (size > INT64_MAX)
+                return fail(ret_reason, -EFBIG, "the export claims an impossible size, more than 2^63 - 1 bytes");
+        return 0;
+}
+
+/* By hand and not through libnbd, which refuses transmission flags of 0. That is what servers send that know no flags. */
+static int handshake_oldstyle(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
+                              char **ret_reason) {
+        NbdOldstyleHandshake hello;
+        size_t n = 0;
+        int r;
+
+        if (!isempty(export_name))
+                return fail(ret_reason, -EOPNOTSUPP, "the server is oldstyle, it cannot offer an export by name ('%s')",
+                            export_name);
+
+        while (n < sizeof(hello)) {
+                ssize_t k;
+
+                r = wait_fd(fd, POLLIN, deadline);
+                if (r == -ETIMEDOUT)
+                        return fail_timeout(ret_reason, timeout);
+                if (r < 0)
+                        return fail_errno(ret_reason, r);
+                k = recv(fd, (uint8_t *) &hello + n, sizeof(hello) - n, MSG_DONTWAIT);
+                if (k == 0 || (k < 0 && errno == ECONNRESET))
+                        return fail_closed(ret_reason);
+                if (k < 0 && errno != EAGAIN && errno != EINTR)
+                        return fail_errno(ret_reason, -errno);
+                n += k > 0 ? (size_t) k : 0;
+        }
+
+        r = check_size(be64toh(hello.export_size), ret_reason);
+        if (r < 0)
+                return r;
+
+        *ret = (NbdExport) {
+                .fd = -EBADF,
+                .size = be64toh(hello.export_size),
+                .flags = (be16toh(hello.transmission_flags) & FLAGS_KNOWN) | NBD_FLAG_HAS_FLAGS,
+                .oldstyle = true,
+        };
+        return 0;
+}
+
+static int read_export(struct nbd_handle *h, NbdExport *ret, char **ret_reason) {
+        static const struct {
+                int (*get)(struct nbd_handle *h);
+                uint16_t flag;
+        } flags[] = {
+                { nbd_is_read_only,   NBD_FLAG_READ_ONLY         },
+                { nbd_can_flush,      NBD_FLAG_SEND_FLUSH        },
+                { nbd_can_fua,        NBD_FLAG_SEND_FUA          },
+                { nbd_is_rotational,  NBD_FLAG_ROTATIONAL        },
+                { nbd_can_trim,       NBD_FLAG_SEND_TRIM         },
+                { nbd_can_zero,       NBD_FLAG_SEND_WRITE_ZEROES },
+                { nbd_can_multi_conn, NBD_FLAG_CAN_MULTI_CONN    },
+        };
+        int64_t size = nbd_get_size(h), min, preferred;
+        int r;
+
+        /* libnbd keeps sizes in 63 bits and has no other error here. */
+        r = check_size(size < 0 ? UINT64_MAX : (uint64_t) size, ret_reason);
+        if (r < 0)
+                return r;
+
+        min = nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
+        preferred = nbd_get_block_size(h, LIBNBD_SIZE_PREFERRED);
+        *ret = (NbdExport) {
+                .fd = -EBADF,
+                .size = (uint64_t) size,
+                .block_size_min = min > 0 && min <= UINT32_MAX ? (uint32_t) min : 0,
+                .block_size_preferred = preferred > 0 && preferred <= UINT32_MAX ? (uint32_t) preferred : 0,
+                .flags = NBD_FLAG_HAS_FLAGS,
+        };
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (flags[i].get(h) > 0)
+                        ret->flags |= flags[i].flag;
+
+        return 0;
+}
+
+/* Turns libnbd's last error into one of ours; error is an errno or 0. */
+static int fail_libnbd(char **ret_reason, int error, const char *export_name) {
+        const char *text = nbd_get_error();
+
+        switch (error) {
+        case ENOENT:
+                return fail(ret_reason, -ENOENT, "the server has no export '%s'", export_name);
+        case ENOTSUP:
+                /* NBD_REP_ERR_TLS_REQD, NBD_REP_ERR_POLICY and NBD_REP_ERR_PLATFORM: only the text tells them apart. */
+                if (text && strstr(text, "TLS"))
+                        return fail(ret_reason, -EOPNOTSUPP, "the server wants TLS, which is not supported");
+                return fail(ret_reason, -EPERM, "the server refuses the export '%s'", export_name);
+        case ESHUTDOWN:
+                return fail(ret_reason, -ECONNREFUSED, "the server is shutting down");
+        case ENOTCONN:
+        case ECONNRESET:
+        case EPIPE:
+                return fail_closed(ret_reason);
+        default:
+                return fail(ret_reason, -EPROTO, "the server does not keep to the NBD protocol (%s)", text ?: "no details");
+        }
+}
+
+/* Goes on until libnbd waits for us again, see the state diagram in libnbd(3). */
+static int drive(struct nbd_handle *h, usec_t deadline) {
+        while (nbd_aio_is_connecting(h)) {
+                int k = nbd_poll(h, remaining_msec(deadline));
+
+                if (k < 0)
+                        return nbd_get_errno() == 0 ? -ECONNRESET : -nbd_get_errno();
+                if (k == 0 && now_usec() >= deadline)
+                        return -ETIMEDOUT;
+        }
+
+        return 0;
+}
+
+static int option_completed(void *userdata, int *error) {
+        *(int *) userdata = *error;
+        return 1;
+}
+
+/* The kernel knows simple replies only; with anything else negotiated it would end the link at the first answer. */
+static int prepare_handle(struct nbd_handle *h, const char *export_name) {
+        if (nbd_set_request_structured_replies(h, false) < 0 ||
+#ifdef LIBNBD_HAVE_NBD_SET_REQUEST_EXTENDED_HEADERS /* libnbd 1.18 */
+            nbd_set_request_extended_headers(h, false) < 0 ||
+#endif
+#ifdef LIBNBD_HAVE_NBD_SET_REQUEST_META_CONTEXT /* libnbd 1.16 */
+            nbd_set_request_meta_context(h, false) < 0 ||
+#endif
+            nbd_set_opt_mode(h, true) < 0 || nbd_set_export_name(h, export_name) < 0)
+                return nbd_get_errno() == 0 ? -EINVAL : -nbd_get_errno();
+
+        return 0;
+}
+
+static int handshake_newstyle(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
+                              char **ret_reason) {
+        _cleanup_(nbd_closep) struct nbd_handle *h = NULL;
+        int r, copy, refused = 0;
+
+        h = nbd_create();
+        if (!h)
+                return fail_errno(ret_reason, -ENOMEM);
+        r = prepare_handle(h, export_name);
+        if (r < 0)
+                return fail_errno(ret_reason, r);
+
+        /* nbd_close() closes the socket, so libnbd gets one of its own. nbd_shutdown() is not for us: it says goodbye. */
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (copy < 0)
+                return fail_errno(ret_reason, -errno);
+        if (nbd_aio_connect_socket(h, copy) < 0) {
+                r = -nbd_get_errno();
+                safe_close(copy);
+                return fail_libnbd(ret_reason, -r, export_name);
+        }
+
+        r = drive(h, deadline);
+        if (r >= 0 && nbd_aio_is_negotiating(h)) {
+                if (nbd_aio_opt_go(h, (nbd_completion_callback) { .callback = option_completed, .user_data = &refused }) < 0)
+                        return fail_libnbd(ret_reason, nbd_get_errno(), export_name);
+                r = drive(h, deadline);
+        }
+        if (r == -ETIMEDOUT)
+                return fail_timeout(ret_reason, timeout);
+        if (r < 0 || refused != 0)
+                return fail_libnbd(ret_reason, refused != 0 ? refused : -r, export_name);
+        if (!nbd_aio_is_ready(h))
+                return fail_closed(ret_reason);
+
+        return read_export(h, ret, ret_reason);
+}
+
+static int handshake_any(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
+                         char **ret_reason) {
+        int r;
+
+        r = peek_oldstyle(fd, deadline);
+        if (r == -ETIMEDOUT)
+                return fail_timeout(ret_reason, timeout);
+        if (r == -ECONNRESET)
+                return fail_closed(ret_reason);
+        if (r < 0)
+                return fail_errno(ret_reason, r);
+
+        return (r > 0 ? handshake_oldstyle : handshake_newstyle)(fd, export_name, deadline, timeout, ret, ret_reason);
+}
+
+int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *ret, char **ret_reason) {
+        _cleanup_close_ int owned = fd;
+        usec_t deadline = now_usec() + timeout;
+        NbdExport e = { .fd = -EBADF };
+        Watchdog watchdog;
+        int r, flags;
+
+        assert(fd >= 0);
+        assert(export_name);
+        assert(ret);
+        assert(ret_reason);
+
+        r = watchdog_start(&watchdog, fd, deadline);
+        if (r < 0)
+                return fail_errno(ret_reason, r);
+        r = handshake_any(fd, export_name, deadline, timeout, &e, ret_reason);
+        if (watchdog_stop(&watchdog))
+                return fail_timeout(ret_reason, timeout);
+        if (r < 0)
+                return r;
+
+        /* libnbd has set it, and all copies of a socket share it. */
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+                return fail_errno(ret_reason, -errno);
+
+        *ret = e;
+        ret->fd = TAKE_FD(owned);
+        return 0;
+}
+
+int nbd_export_open(const ExportUri *uri, usec_t timeout, NbdExport *ret, char **ret_reason) {
+        usec_t begin = now_usec(), spent;
+        int r, fd;
+
+        assert(uri && uri->scheme == EXPORT_URI_NBD);
+
+        r = nbd_socket_connect(uri->host, uri->port, MIN(timeout, NBD_TRY_TIMEOUT_USEC), &fd, ret_reason);
+        if (r < 0)
+                return r;
+
+        spent = now_usec() - begin;
+        return nbd_handshake(fd, uri->export_name, spent >= timeout ? 0 : MIN(timeout - spent, NBD_TRY_TIMEOUT_USEC), ret,
+                             ret_reason);
+}
+
+bool nbd_error_is_permanent(int error) {
+        static const int permanent[] = { ENOENT, EPROTO, EOPNOTSUPP, ENODATA, EFBIG };
+
+        for (size_t i = 0; i < ELEMENTSOF(permanent); i++)
+                if (error == -permanent[i])
+                        return true;
+
+        return false;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "option-table.h"
+#include "string-util.h"
+
+const Option option_table[_OPTION_MAX] = {
+        [OPTION_METADATA_IP] = {
+                .key = "METADATA_IP",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_HOST,
+                .default_text = METADATA_IPV4 ", " METADATA_IPV6,
+                .early_unit = "scaleway-metadata.service",
+                .unit = "scaleway-state@.service",
+                .variable = "METADATA_IP",
+                .help = "Address of the metadata service",
+        },
+        [OPTION_NAMESERVER] = {
+                .key = "nameserver",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_ADDRESS,
+                .default_text = "from DHCP",
+                .unit = "scaleway-network.service",
+                .variable = "NAMESERVER",
+                .help = "The only DNS server to use",
+        },
+        [OPTION_NO_METADATA] = {
+                .key = "NO_METADATA",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Fetch no metadata, use no tags, signal no state: boot from the command line alone",
+        },
+        [OPTION_NOMETADATA] = {
+                .key = "nometadata",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Signal no state",
+        },
+        [OPTION_IP] = {
+                .key = "ip",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_FOREIGN,
+                .default_text = "DHCP on every Ethernet NIC",
+                .help = "Network, as systemd-network-generator(8) reads it; no protocol and no address: DHCP",
+        },
+        [OPTION_INITRD_VERBOSE] = {
+                .key = "INITRD_VERBOSE",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Debug messages of our programs",
+        },
+        [OPTION_INITRD_DEBUG] = {
+                .key = "INITRD_DEBUG",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "The same",
+        },
+        [OPTION_NO_SIGNAL_STATE] = {
+                .key = "NO_SIGNAL_STATE",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Signal no state",
+        },
+        [OPTION_BOOT] = {
+                .key = "boot",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_ENUM,
+                .default_value = "local",
+                .choices = { { "local" }, { "nbd", "local" } },
+                .help = "Boot mode: local, or nbd, which is the same",
+        },
+        [OPTION_ROOT] = {
+                .key = "root",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_ROOT,
+                .default_text = "volume 0, else /dev/nbd0",
+                .help = "Root: /dev/nbdN, nbd://HOST[:PORT][/EXPORT], /dev/…, UUID=, LABEL=, PARTUUID=, PARTLABEL=",
+        },
+        [OPTION_ROOTFSTYPE] = {
+                .key = "rootfstype",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_NAME,
+                .default_text = "found out",
+                .unit = "scaleway-local.service",
+                .variable = "ROOTFSTYPE",
+                .help = "Type of the root file system",
+        },
+        [OPTION_ROOTFLAGS] = {
+                .key = "rootflags",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_STRING,
+                .help = "More mount options of the root, separated by commas",
+        },
+        [OPTION_RO] = {
+                .key = "ro",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_WORD,
+                .help = "Mount the root read-only",
+        },
+        [OPTION_RW] = {
+                .key = "rw",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_WORD,
+                .default_text = "yes",
+                .help = "Mount the root read-write; the last one of ro and rw counts",
+        },
+        [OPTION_INIT] = {
+                .key = "init",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_PATH,
+                .default_value = "/sbin/init",
+                .unit = "scaleway-switch.service",
+                .variable = "INIT",
+                .help = "Program to start on the root",
+        },
+        [OPTION_FAILURE] = {
+                .key = "rd.scaleway.failure",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_ENUM,
+                .default_value = "reboot",
+                .choices = { { "reboot" }, { "poweroff" }, { "shell" } },
+                .early_unit = "emergency.service",
+                .variable = "SCALEWAY_FAILURE",
+                .help = "What to do when no root can be had: reboot, poweroff or shell",
+        },
+        [OPTION_SHELL] = {
+                .key = "rd.shell",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_FOREIGN,
+                .default_text = "yes",
+                .help = "With 0, scaleway-failure(8) offers no shell",
+        },
+        [OPTION_HOOKS] = {
+                .key = "rd.scaleway.hooks",
+                .where = OPTION_CMDLINE,
+                .type = OPTION_TYPE_FOREIGN,
+                .default_text = "no",
+                .help = "With exactly rd.scaleway.hooks=1, dracut's shell hooks run too, see scaleway.boot(7)",
+        },
+};
+
+bool option_is_early(OptionId id) {
+        assert(id >= 0 && id < _OPTION_MAX);
+
+        /* Only masks scaleway-metadata.service, or sets the log level for all units, which no single row can say. */
+        if (id == OPTION_NO_METADATA || id == OPTION_INITRD_VERBOSE || id == OPTION_INITRD_DEBUG)
+                return true;
+
+        return option_table[id].early_unit;
+}
+
+const char *option_default_text(OptionId id) {
+        const Option *o;
+
+        assert(id >= 0 && id < _OPTION_MAX);
+
+        o = option_table + id;
+        if (o->default_text)
+                return o->default_text;
+        if (o->default_value)
+                return o->default_value;
+        return o->type == OPTION_TYPE_BOOL || o->type == OPTION_TYPE_WORD ? "no" : "-";
+}
+
+static const char *where_text(OptionWhere where) {
+        switch (where) {
+        case OPTION_CMDLINE:
+                return "command line";
+        case OPTION_TAG:
+                return "tag";
+        default:
+                return "both";
+        }
+}
+
+/* What is shown is ASCII but for "…", which is one column and three bytes; only the last column, which is not filled
+ * up, has it. */
+static void print_row(FILE *f, const int widths[static 3], const char *key, const char *where, const char *text,
+                      const char *help) {
+        fprintf(f, "| %-*s | %-*s | %-*s | %s |\n", widths[0], key, widths[1], where, widths[2], text, help);
+}
+
+void option_table_print(FILE *f) {
+        static const char rule[] = "----------------------------------------------------------------";
+        int widths[3] = { 3, 5, 7 };
+
+        for (OptionId i = 0; i < _OPTION_MAX; i++) {
+                const Option *o = option_table + i;
+
+                widths[0] = MAX(widths[0], (int) strlen(o->key));
+                widths[1] = MAX(widths[1], (int) strlen(where_text(o->where)));
+                widths[2] = MAX(widths[2], (int) strlen(option_default_text(i)));
+        }
+
+        print_row(f, widths, "key", "where", "default", "what it does");
+        fprintf(f, "|-%.*s-|-%.*s-|-%.*s-|---|\n", widths[0], rule, widths[1], rule, widths[2], rule);
+        for (OptionId i = 0; i < _OPTION_MAX; i++)
+                print_row(f, widths, option_table[i].key, where_text(option_table[i].where), option_default_text(i),
+                          option_table[i].help);
+}

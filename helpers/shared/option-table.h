@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdio.h>
+
+#include "macro.h"
+
+/* All keys that the initrd knows. Nothing else spells one; what a key does follows from its row. */
+typedef enum OptionId {
+        OPTION_METADATA_IP, /* first, for it says what metadata.local is in the values of the others */
+        OPTION_NAMESERVER,
+        OPTION_NO_METADATA,
+        OPTION_NOMETADATA,
+        OPTION_IP,
+        OPTION_INITRD_VERBOSE,
+        OPTION_INITRD_DEBUG,
+        OPTION_NO_SIGNAL_STATE,
+        OPTION_BOOT,
+        OPTION_ROOT,
+        OPTION_ROOTFSTYPE,
+        OPTION_ROOTFLAGS,
+        OPTION_RO,
+        OPTION_RW,
+        OPTION_INIT,
+        OPTION_FAILURE,
+        OPTION_SHELL,
+        OPTION_HOOKS,
+        _OPTION_MAX,
+        _OPTION_INVALID = -22,
+} OptionId;
+
+typedef enum OptionWhere {
+        OPTION_CMDLINE = 1 << 0,
+        OPTION_TAG = 1 << 1,
+        OPTION_BOTH = OPTION_CMDLINE | OPTION_TAG,
+} OptionWhere;
+
+typedef enum OptionType {
+        OPTION_TYPE_BOOL,    /* parse_boolean(); the key alone is yes */
+        OPTION_TYPE_WORD,    /* the key alone, never with a value */
+        OPTION_TYPE_ENUM,    /* one of the choices */
+        OPTION_TYPE_ADDRESS, /* numeric IPv4 or IPv6, the latter perhaps in brackets */
+        OPTION_TYPE_HOST,    /* that, or a name */
+        OPTION_TYPE_PATH,    /* absolute */
+        OPTION_TYPE_NAME,    /* letters, digits, '.', '_', '-' and ',' */
+        OPTION_TYPE_STRING,
+        OPTION_TYPE_ROOT,    /* /dev/…, nbd://…, UUID=… and its like */
+        OPTION_TYPE_FOREIGN, /* read by somebody else, who is named in the help; listed, not parsed */
+        _OPTION_TYPE_MAX,
+} OptionType;
+
+typedef struct OptionChoice {
+        const char *name, *value; /* value is what it stands for, NULL: itself */
+} OptionChoice;
+
+#define OPTION_CHOICES_MAX 4
+
+typedef struct Option {
+        const char *key;
+        OptionWhere where;
+        OptionType type;
+        const char *default_value; /* NULL: none, or found out in the boot */
+        const char *default_text;  /* shown to people in its place */
+        OptionChoice choices[OPTION_CHOICES_MAX];
+        const char *early_unit; /* gets variable=value from phase 1, before the tags are known */
+        const char *unit;       /* gets it from phase 2 */
+        const char *variable;   /* NULL: the generator acts on the option itself */
+        const char *help;       /* one line */
+} Option;
+
+extern const Option option_table[_OPTION_MAX];
+
+/* True if phase 1 acts on the option, and so has warned of a bad value on the command line. */
+bool option_is_early(OptionId id);
+
+/* "/sbin/init", "no", "-": what the table shows as the default. */
+const char *option_default_text(OptionId id);
+
+/* Writes the table for people: Markdown, aligned so that it reads well as it is. */
+void option_table_print(FILE *f);

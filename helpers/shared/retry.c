@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "retry.h"
+
+#define PAUSE_MIN (200 * USEC_PER_MSEC)
+#define PAUSE_MAX (5 * USEC_PER_SEC)
+/* Changes come in bursts (link, address, routes); tries are at least this far apart. */
+#define BURST (50 * USEC_PER_MSEC)
+/* What a last try gets at the end. */
+#define LAST_TRY (2 * USEC_PER_SEC)
+
+static int open_rtnetlink(void) {
+        struct sockaddr_nl address = {
+                .nl_family = AF_NETLINK,
+                .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
+        };
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+        if (fd < 0)
+                return -errno;
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+
+        return TAKE_FD(fd);
+}
+
+void retry_init(Retry *r, usec_t timeout) {
+        usec_t now = now_usec();
+
+        assert(r);
+
+        /* Without the socket there are only the pauses. */
+        *r = (Retry) {
+                .deadline = now + timeout,
+                .pause = PAUSE_MIN,
+                .resumed = now,
+                .fd = open_rtnetlink(),
+        };
+}
+
+void retry_done(Retry *r) {
+        r->fd = safe_close(r->fd);
+}
+
+usec_t retry_left(const Retry *r) {
+        usec_t now = now_usec();
+
+        return r->deadline > now ? r->deadline - now : 0;
+}
+
+usec_t retry_limit(const Retry *r, usec_t limit) {
+        return MAX(MIN(limit, retry_left(r)), 200 * USEC_PER_MSEC);
+}
+
+/* Which change it was does not matter, the next try finds out. ENOBUFS means that there were too many to keep. */
+static void drain(int fd) {
+        char buffer[4096];
+
+        while (recv(fd, buffer, sizeof(buffer), 0) >= 0 || errno == ENOBUFS || errno == EINTR)
+                ;
+}
+
+static usec_t with_jitter(usec_t pause) {
+        uint32_t random;
+
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK | GRND_INSECURE) != sizeof(random))
+                random = (uint32_t) getpid() * 2654435761U;
+
+        return pause - pause / 4 + random % (pause / 2);
+}
+
+/* Returns true if the network changed before the pause was over. */
+static bool pause_or_change(int fd, usec_t pause) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        usec_t end = now_usec() + pause;
+
+        for (usec_t now; (now = now_usec()) < end;) {
+                struct timespec ts = {
+                        .tv_sec = (time_t) ((end - now) / USEC_PER_SEC),
+                        .tv_nsec = (long) ((end - now) % USEC_PER_SEC) * 1000,
+                };
+
+                if (ppoll(&p, 1, &ts, NULL) > 0)
+                        return true;
+        }
+
+        return false;
+}
+
+bool retry_wait(Retry *r, usec_t at_least) {
+        usec_t pause, left;
+
+        assert(r);
+
+        left = retry_left(r);
+        if (r->last || left == 0)
+                return false;
+
+        pause = MAX(with_jitter(r->pause), at_least);
+        r->pause = MIN(r->pause * 2, PAUSE_MAX);
+        if (pause + MIN(LAST_TRY, left / 2) >= left) {
+                pause = left - MIN(LAST_TRY, left / 2);
+                r->last = true;
+        }
+
+        if (at_least > 0 || r->fd < 0)
+                sleep_usec(pause);
+        else if (pause_or_change(r->fd, pause)) {
+                usec_t now = now_usec();
+
+                if (now < r->resumed + BURST)
+                        sleep_usec(r->resumed + BURST - now);
+                drain(r->fd);
+                r->pause = PAUSE_MIN;
+                r->last = false;
+        }
+
+        r->resumed = now_usec();
+        return true;
+}

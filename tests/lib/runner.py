@@ -1,0 +1,491 @@
+# SPDX-License-Identifier: MIT
+"""Runs the tests, tier by tier, and says in one line each how they went. Called by tests/run."""
+
+import argparse
+import ast
+import concurrent.futures
+import glob
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(HERE)
+TOP = os.path.dirname(TESTS)
+CACHE = os.path.join(TESTS, "cache")
+LOGS = os.path.join(CACHE, "logs")
+BUILD = os.path.join(CACHE, "build-gcc")
+TIERS = ["build", "unit", "fuzz", "generator", "units", "controlplane", "module", "image", "vm"]
+MESON_TIERS = ["unit", "fuzz", "generator"]
+IMAGE_COMPILERS = ["gcc", "clang"]  # those of Debian 13, inside its tree
+PYTHON_TIERS = {"controlplane": 60, "vm": 420}  # time-out of a test, s
+PASS, FAIL, SKIP = "ok", "FAIL", "SKIP"
+EXIT_SKIP = 77
+# Builds of the build tier: name → compiler, options of meson, suites that are run in it.
+BUILDS = {
+    "gcc": ("gcc", ["-Dwerror=true"], []),
+    "clang": ("clang", ["-Dwerror=true", "-Dman=disabled"], []),
+    "sanitizers": (
+        "gcc",
+        ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dman=disabled", "-Dwerror=false"],
+        ["unit", "fuzz"],
+    ),
+}
+
+
+class Result:
+    def __init__(self, name, status, seconds=0.0, why="", log=None):
+        self.name, self.status, self.seconds, self.why, self.log = name, status, seconds, why, log
+
+
+class Report:
+    def __init__(self):
+        self.results = []
+        self._lock = threading.Lock()
+
+    def add(self, result):
+        with self._lock:
+            self.results.append(result)
+            print(f"{result.status:4} {result.seconds:7.1f} s  {result.name}", flush=True)
+            if result.status != PASS:
+                for line in result.why.strip().splitlines()[:25]:
+                    print(f"                  {line}")
+                if result.log:
+                    print(f"                  log: {os.path.relpath(result.log)}", flush=True)
+
+    def count(self, status):
+        return sum(1 for r in self.results if r.status == status)
+
+
+def log_path(name):
+    path = os.path.join(LOGS, re.sub(r"[^A-Za-z0-9._/-]", "_", name) + ".log")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
+
+
+def command(argv, log, timeout=1800, env=None, append=False):
+    """Runs argv with its output in log; returns the exit status, None after a time-out."""
+    with open(log, "ab" if append else "wb") as f:
+        f.write(f"$ {' '.join(argv)}\n".encode())
+        f.flush()
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, cwd=TOP,
+                                 env={**os.environ, **(env or {})}, start_new_session=True)
+        try:
+            return child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            # SIGTERM lets a test take its network and servers down.
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+            return None
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+
+
+def last_lines(log, count=12):
+    with open(log, encoding="utf-8", errors="replace") as f:
+        return "".join(f.readlines()[-count:])
+
+
+# Set-up
+
+
+def set_up():
+    """tests/setup installs what is missing, and takes no time when nothing is."""
+    script = os.path.join(TESTS, "setup")
+    log = log_path("setup")
+    if command([script], log) != 0:
+        print(f"tests/setup failed, going on with what is there:\n{last_lines(log)}", flush=True)
+
+
+# Builds
+
+
+def build(name):
+    """Returns (status, why, log)."""
+    compiler, meson_options, suites = BUILDS[name]
+    missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
+    if missing:
+        return SKIP, f"missing: {' '.join(missing)}", None
+    folder = os.path.join(CACHE, f"build-{name}")
+    log = log_path(f"build/{name}")
+    if not os.path.exists(os.path.join(folder, "build.ninja")):
+        shutil.rmtree(folder, ignore_errors=True)
+        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}) != 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            return FAIL, last_lines(log), log
+    else:
+        open(log, "w", encoding="utf-8").close()
+    if command(["ninja", "-C", folder], log, append=True) != 0:
+        return FAIL, last_lines(log, 25), log
+    if suites:
+        arguments = [word for suite in suites for word in ("--suite", suite)]
+        argv = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *arguments]
+        env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+        if command(argv, log, env=env, append=True) != 0:
+            return FAIL, last_lines(log, 25), log
+    return PASS, "", log
+
+
+class Builder:
+    """The gcc build, made once for all that need it."""
+
+    def __init__(self):
+        self.outcome = None
+
+    def get(self):
+        if self.outcome is None:
+            start = time.monotonic()
+            self.outcome = (*build("gcc"), time.monotonic() - start)
+        return self.outcome
+
+
+def run_build(names, report, builder):
+    for name in names:
+        if name == "gcc":
+            status, why, log, seconds = builder.get()
+        else:
+            start = time.monotonic()
+            status, why, log = build(name)
+            seconds = time.monotonic() - start
+        report.add(Result(f"build/{name}", status, seconds, why, log))
+
+
+def meson_names(tier):
+    introspected = os.path.join(BUILD, "meson-info", "intro-tests.json")
+    with open(introspected, encoding="utf-8") as f:
+        return [t["name"] for t in json.load(f) if any(s.split(":")[-1] == tier for s in t["suite"])]
+
+
+def run_meson(tier, wanted, report, builder):
+    status, why, log, _ = builder.get()
+    if status != PASS:
+        report.add(Result(f"{tier}/build", status, 0, why, log))
+        return
+    names = [name for name in meson_names(tier) if wanted(f"{tier}/{name}")]
+    if not names:
+        return
+    base = f"{tier}log"
+    log = log_path(f"{tier}/meson")
+    command(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", tier, "--logbase", base, *names], log)
+    found = set()
+    path = os.path.join(BUILD, "meson-logs", base + ".json")
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            t = json.loads(line)
+            name = t["name"].split(" / ")[-1]
+            found.add(name)
+            status = PASS if t["result"] in ("OK", "EXPECTEDFAIL") else SKIP if t["result"] == "SKIP" else FAIL
+            output = (t.get("stdout") or "") + (t.get("stderr") or "")
+            why = f"{t['result']}\n" + "\n".join(output.strip().splitlines()[-12:])
+            report.add(Result(f"{tier}/{name}", status, t.get("duration", 0), why, os.path.join(BUILD, "meson-logs", base + ".txt")))
+    for name in names:
+        if name not in found:
+            report.add(Result(f"{tier}/{name}", FAIL, 0, "meson did not run it\n" + last_lines(log), log))
+
+
+# Contract checks: an executable that takes no arguments
+
+
+def run_script(tier, report, builder):
+    script = os.path.join(TESTS, tier, "run")
+    name = f"{tier}/run"
+    if not os.access(script, os.X_OK):
+        report.add(Result(name, SKIP, 0, f"tests/{tier}/run is not there"))
+        return
+    status, why, log, _ = builder.get()
+    if status != PASS:
+        report.add(Result(name, status, 0, "the build failed\n" + why, log))
+        return
+    log = log_path(name)
+    start = time.monotonic()
+    code = command([script], log, env={"SCALEWAY_BUILD": BUILD})
+    status = PASS if code == 0 else SKIP if code == EXIT_SKIP else FAIL
+    why = f"exit status {code}\n{last_lines(log)}"
+    report.add(Result(name, status, time.monotonic() - start, why, log))
+
+
+class Image:
+    """Kernel, initrd and root image, built once; handed to the tests by the environment."""
+
+    def __init__(self):
+        self.outcome = None
+
+    def get(self):
+        """(status, why, log, seconds)."""
+        if self.outcome is None:
+            start = time.monotonic()
+            log = log_path("image/build")
+            script = (
+                "import json, sys; from bench import Parts; p = Parts(); "
+                "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
+                "'SCALEWAY_INITRD_LEAN': p.initrd_lean}, open(sys.argv[1], 'w'))"
+            )
+            result = os.path.join(LOGS, "image", "parts.json")
+            print(f"image … (log: {os.path.relpath(log)})", flush=True)
+            code = command([sys.executable, "-c", script, result], log, timeout=3600, env={"PYTHONPATH": HERE})
+            if code == 0:
+                with open(result, encoding="utf-8") as f:
+                    os.environ.update({k: v for k, v in json.load(f).items() if v})
+                self.outcome = (PASS, "", log, time.monotonic() - start)
+            else:
+                self.outcome = (FAIL, f"exit status {code}\n{last_lines(log)}", log, time.monotonic() - start)
+        return self.outcome
+
+
+def run_image(wanted, report, image, builder):
+    if wanted("image/build"):
+        status, why, log, seconds = image.get()
+        report.add(Result("image/build", status, seconds, why, log))
+    for compiler in IMAGE_COMPILERS:
+        name = f"image/compile-{compiler}"
+        if wanted(name):
+            log = log_path(name)
+            start = time.monotonic()
+            code = command([sys.executable, os.path.join(HERE, "image.py"), compiler], log, timeout=3600)
+            why = f"exit status {code}\n{last_lines(log, 25)}"
+            report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
+    if wanted("image/run") and os.path.exists(os.path.join(TESTS, "image", "run")):
+        run_script("image", report, builder)
+
+
+# Tests in Python
+
+
+class PythonTest:
+    def __init__(self, tier, path, function):
+        self.tier, self.path, self.function = tier, path, function.name
+        stem = re.sub(r"^test_", "", os.path.splitext(os.path.basename(path))[0])
+        self.name = f"{tier}/{stem}::{re.sub(r'^test_', '', function.name)}"
+        self.rows = []
+        self.timeout = PYTHON_TIERS[tier]
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "rows":
+                self.rows += [ast.literal_eval(a) for a in decorator.args]
+            elif isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "options":
+                for keyword in decorator.keywords:
+                    if keyword.arg == "timeout":
+                        self.timeout = ast.literal_eval(keyword.value)
+
+    @property
+    def folder(self):
+        return os.path.join(LOGS, re.sub(r"[^A-Za-z0-9._/-]", "_", self.name.replace("::", "-")))
+
+    def run(self):
+        os.makedirs(os.path.dirname(self.folder), exist_ok=True)
+        log = self.folder + ".log"
+        start = time.monotonic()
+        argv = [sys.executable, os.path.join(HERE, "runner.py"), "--one", self.path, self.function, self.folder]
+        code = command(argv, log, timeout=self.timeout)
+        seconds = time.monotonic() - start
+        if code == 0:
+            return Result(self.name, PASS, seconds, log=log)
+        why = f"more than {self.timeout} s" if code is None else last_lines(log, 25).split("\n!! ", 1)[-1]
+        return Result(self.name, SKIP if code == EXIT_SKIP else FAIL, seconds, why, log)
+
+
+def python_tests(tier):
+    tests = []
+    for path in sorted(glob.glob(os.path.join(TESTS, tier, "test_*.py"))):
+        with open(path, encoding="utf-8") as f:
+            tree = ast.parse(f.read(), path)
+        tests += [PythonTest(tier, path, n) for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+    return tests
+
+
+def run_python(tier, wanted, report, jobs, image):
+    tests = [t for t in python_tests(tier) if wanted(t.name)]
+    if not tests:
+        return
+    if tier == "vm":
+        status, why, log, _ = image.get()
+        if status != PASS:
+            for test in tests:
+                report.add(Result(test.name, status, 0, "there is no image: " + why.splitlines()[0], log))
+            return
+    with concurrent.futures.ThreadPoolExecutor(jobs if tier == "vm" else 1) as pool:
+        futures = [pool.submit(test.run) for test in tests]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                report.add(future.result())
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def run_one(path, function, folder):
+    """In a process of its own: what a test leaves behind ends with it."""
+    from testing import Skip
+
+    def terminate(*_):
+        raise SystemExit("ended by the runner")
+
+    signal.signal(signal.SIGTERM, terminate)
+    spec = importlib.util.spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    test = getattr(module, function)
+    try:
+        if os.path.basename(os.path.dirname(path)) == "vm":
+            from bench import Bench
+
+            with Bench(folder, keep=bool(os.environ.get("SCALEWAY_KEEP"))) as bench:
+                test(bench)
+        else:
+            test(None)
+    except Skip as e:
+        print(f"\n!! {e}")
+        return EXIT_SKIP
+    except Exception as e:
+        traceback.print_exc()
+        print(f"\n!! {type(e).__name__ + ': ' if not isinstance(e, AssertionError) else ''}{e}", flush=True)
+        return 1
+    return 0
+
+
+# Rows
+
+
+def read_rows():
+    rows = {}
+    with open(os.path.join(TESTS, "rows.txt"), encoding="utf-8") as f:
+        for line in f:
+            if not line.startswith("#"):
+                key, _, text = line.strip().partition(" ")
+                rows[key] = text
+    return rows
+
+
+def marked_files():
+    """(name, rows) of what is not Python: a comment 'rows: A1 B2' in the file."""
+    for tier in ("unit", "fuzz", "generator", "units", "module", "image"):
+        for path in sorted(glob.glob(os.path.join(TESTS, tier, "**"), recursive=True)):
+            if not os.path.isfile(path) or os.path.getsize(path) > 1 << 20:
+                continue
+            with open(path, encoding="utf-8", errors="replace") as f:
+                found = re.findall(r"\brows: ((?:[A-E][0-9]+[ ,]*)+)", f.read())
+            ids = [i for text in found for i in re.findall(r"[A-E][0-9]+", text)]
+            if ids:
+                yield f"{tier}/{os.path.splitext(os.path.relpath(path, os.path.join(TESTS, tier)))[0]}", ids
+
+
+def print_rows():
+    rows = read_rows()
+    tests = {key: [] for key in rows}
+    unknown = []
+    marked = [(t.name, t.rows) for tier in PYTHON_TIERS for t in python_tests(tier)] + list(marked_files())
+    for name, ids in marked:
+        for key in dict.fromkeys(ids):
+            if key in tests:
+                tests[key].append(name)
+            else:
+                unknown.append(f"{name}: {key}")
+    for key, text in rows.items():
+        print(f"{key:4} {', '.join(tests[key]) or 'missing'}  — {text}")
+    for line in unknown:
+        print(f"unknown row: {line}")
+    return 1 if unknown else 0
+
+
+# All
+
+
+def list_names(tier):
+    if tier == "build":
+        return [f"build/{name}" for name in BUILDS]
+    if tier in PYTHON_TIERS:
+        return [t.name for t in python_tests(tier)]
+    if tier == "generator":
+        stems = {re.sub(r"\.(input|expected)$", "", os.path.basename(p)) for p in glob.glob(os.path.join(TESTS, tier, "test-*"))}
+        return [f"{tier}/{stem}" for stem in sorted(stems)]
+    if tier in MESON_TIERS:
+        paths = glob.glob(os.path.join(TESTS, tier, "test-*.c" if tier == "unit" else "fuzz-*.c"))
+        stems = sorted(os.path.splitext(os.path.basename(p))[0] for p in paths)
+        return [f"{tier}/{stem}" for stem in stems if stem != "fuzz-main"]
+    if tier == "image":
+        names = ["image/build"] + [f"image/compile-{compiler}" for compiler in IMAGE_COMPILERS]
+        return names + (["image/run"] if os.path.exists(os.path.join(TESTS, "image", "run")) else [])
+    return [f"{tier}/run"]
+
+
+def run_tier(tier, wanted, report, jobs, builder, image):
+    if tier == "build":
+        run_build([n for n in BUILDS if wanted(f"build/{n}")], report, builder)
+    elif tier in MESON_TIERS:
+        run_meson(tier, wanted, report, builder)
+    elif tier in PYTHON_TIERS:
+        run_python(tier, wanted, report, jobs, image)
+    elif tier == "image":
+        run_image(wanted, report, image, builder)
+    elif wanted(f"{tier}/run"):
+        run_script(tier, report, builder)
+
+
+def default_jobs():
+    """A VM has two processors, but spends a part of its boot waiting: two of them fill two cores."""
+    return max(1, min(int(os.environ.get("SCALEWAY_JOBS", "2")), os.cpu_count() or 1))
+
+
+def main():
+    if len(sys.argv) == 5 and sys.argv[1] == "--one":
+        return run_one(*sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="tests/run", description="Runs the tests of the given tiers, all by default.",
+                                     epilog="tiers: " + " ".join(TIERS))
+    parser.add_argument("tiers", nargs="*", metavar="tier")
+    parser.add_argument("-k", metavar="PATTERN", help="only tests whose name (tier/file::test) matches this regular expression")
+    parser.add_argument("-j", "--jobs", type=int, default=default_jobs(), help="VMs at a time (default: %(default)s)")
+    parser.add_argument("--list", action="store_true", help="print the names of the tests")
+    parser.add_argument("--rows", action="store_true", help="print each row of the feature list with its tests")
+    arguments = parser.parse_args()
+    if arguments.rows:
+        return print_rows()
+    unknown = [tier for tier in arguments.tiers if tier not in TIERS]
+    if unknown:
+        parser.error(f"unknown tier '{unknown[0]}'; there are: {' '.join(TIERS)}")
+    tiers = [tier for tier in TIERS if tier in (arguments.tiers or TIERS)]
+    pattern = re.compile(arguments.k) if arguments.k else None
+
+    def wanted(name):
+        return pattern is None or pattern.search(name) is not None
+
+    if arguments.list:
+        for tier in tiers:
+            for name in filter(wanted, list_names(tier)):
+                print(name)
+        return 0
+
+    report, builder, image = Report(), Builder(), Image()
+    start = time.monotonic()
+    set_up()
+    if pattern:
+        # Do not build for a tier that has nothing to run; generated cases are only known to meson.
+        tiers = [t for t in tiers if t == "generator" or any(wanted(n) for n in list_names(t))]
+    for tier in tiers:
+        run_tier(tier, wanted, report, arguments.jobs, builder, image)
+    passed, failed, skipped = report.count(PASS), report.count(FAIL), report.count(SKIP)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - start:.0f} s")
+    if not report.results:
+        print("No test has such a name.", file=sys.stderr)
+        return 1
+    return 0 if failed == 0 and skipped == 0 else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Many boots in a row. Called by tests/soak."""
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+
+import runner
+
+
+def boot(folder, arguments):
+    """Seconds to the login prompt."""
+    from bench import Bench
+    from testing import equal
+
+    with Bench(folder) as bench:
+        vm = bench.boot(cmdline=arguments.cmdline, nbd=arguments.nbd, initrd="lean" if arguments.lean else None)
+        seconds = vm.wait_login(arguments.timeout)
+        equal(bench.wait_states(), ["kernel-started", "booted"], "states")
+    return seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/soak", description="Boots a server N times in a row.")
+    parser.add_argument("count", type=int, metavar="N")
+    parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
+    parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
+    parser.add_argument("--lean", action="store_true", help="use the lean initrd")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds a boot may take (default: %(default)s)")
+    arguments = parser.parse_args()
+
+    runner.set_up()
+    status, why, log, _ = runner.Image().get()
+    if status != runner.PASS:
+        print(f"The image could not be built: {why}\nlog: {log}", file=sys.stderr)
+        return 1
+
+    times, failures = [], 0
+    for i in range(1, arguments.count + 1):
+        folder = os.path.join(runner.LOGS, "soak", f"{i:03}")
+        try:
+            seconds = boot(folder, arguments)
+        except Exception as e:  # whatever it was, the other boots are still wanted
+            failures += 1
+            print(f"{i:4}  FAIL  {type(e).__name__}: {e}\n      logs: {os.path.relpath(folder)}", flush=True)
+        else:
+            times.append(seconds)
+            print(f"{i:4}  {seconds:6.1f} s", flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+    spread = f"; min {min(times):.1f} s, median {statistics.median(times):.1f} s, max {max(times):.1f} s" if times else ""
+    print(f"{arguments.count} boots, {failures} failed{spread}")
+    return 0 if failures == 0 else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

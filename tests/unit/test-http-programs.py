@@ -1,0 +1,705 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""scw-metadata and scw-signal-state against a metadata service that misbehaves.
+
+Usage: test-http-programs.py BUILD-DIRECTORY [unittest arguments]. What needs root (source ports below 1024, network
+namespaces) is skipped without.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD = pathlib.Path()
+DATA = pathlib.Path(__file__).resolve().parent / "data/metadata"
+DOCUMENT = (DATA / "metadata-2018-vc1s-x86_64-vda.json").read_bytes()
+TEXT = (DATA / "conf-derived-2018-vc1s-x86_64-vda.txt").read_bytes()
+CLONE_NEWNET = 0x40000000
+NO_DOCUMENT = "; booting from the command line alone."
+
+
+# What a service does with one request, after it has been read. Each returns the bytes to send, or does it itself.
+def answer(body=DOCUMENT, status="200 OK", *headers):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return lambda c, stop: c.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+
+def late(seconds, then):
+    def act(c, stop):
+        stop.wait(seconds)
+        then(c, stop)
+    return act
+
+
+def silent(c, stop):
+    stop.wait()
+
+
+def drip(c, stop):
+    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    with contextlib.suppress(OSError):
+        while not stop.wait(0.3):
+            c.sendall(b" ")
+
+
+def reset(c, stop):
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
+
+
+def truncated(c, stop):
+    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + DOCUMENT)
+
+
+def endless(c, stop):
+    c.sendall(b"HTTP/1.1 200 OK\r\n\r\n{")
+    with contextlib.suppress(OSError):
+        while not stop.is_set():
+            c.sendall(b" " * 65536)
+
+
+def keep_open(c, stop):
+    answer()(c, stop)
+    stop.wait()
+
+
+def garbage(c, stop):
+    c.sendall(os.urandom(3000))
+
+
+STATE_TAKEN = answer(b"STATE_DETAIL=x\n", "200 OK", "Content-Type: text/plain")
+
+
+class Service:
+    """Answers the n-th request with the n-th behaviour, the last one ever after. A connection is for one request."""
+
+    def __init__(self, *behaviours, host="127.0.0.1", port=0, namespace=None):
+        self.behaviours = list(behaviours)
+        self.requests = []
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        opened = threading.Event()
+        self.thread = threading.Thread(target=self.serve, args=(host, port, namespace, opened), daemon=True)
+        self.thread.start()
+        opened.wait()
+        self.port = self.socket.getsockname()[1]
+
+    def serve(self, host, port, namespace, opened):
+        # A network namespace is a matter of the thread, and a socket stays in the one in which it was made.
+        if namespace is not None:
+            with open(f"/proc/{namespace}/ns/net") as f:
+                if ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) < 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+        self.socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        opened.set()
+        while not self.stop.is_set():
+            try:
+                connection, peer = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.one, args=(connection, peer), daemon=True).start()
+
+    def one(self, connection, peer):
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(20)
+            data = b""
+            while b"\r\n\r\n" not in data:
+                if not (more := connection.recv(65536)):
+                    return
+                data += more
+            head, body = data.split(b"\r\n\r\n", 1)
+            first, *fields = head.decode().split("\r\n")
+            headers = {k.lower(): v.strip() for k, v in (f.split(":", 1) for f in fields)}
+            while len(body) < int(headers.get("content-length", 0)):
+                body += connection.recv(65536)
+            method, path, _ = first.split(" ")
+            with self.lock:
+                self.requests.append({"time": time.monotonic(), "method": method, "path": path, "headers": headers,
+                                      "body": body, "port": peer[1]})
+                act = self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
+            act(connection, self.stop)
+
+    def bodies(self):
+        return [r["body"].decode() for r in self.requests]
+
+    def close(self):
+        self.stop.set()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class Programs(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-http-programs-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.scaleway = self.directory / "scaleway"
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SCALEWAY_", "METADATA_"))}
+        self.environment |= {"SCALEWAY_RUN": str(self.directory), "http_proxy": "http://127.0.0.1:1", "LC_ALL": "C"}
+
+    def service(self, *behaviours, **where):
+        s = Service(*behaviours, **where)
+        self.addCleanup(s.close)
+        if not where:
+            self.environment |= {"METADATA_IP": "127.0.0.1", "METADATA_PORT": str(s.port)}
+        return s
+
+    def start(self, name, *args, prefix=()):
+        return subprocess.Popen([*prefix, BUILD / name, *args], env=self.environment, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def finish(self, process, status=0):
+        out, err = process.communicate(timeout=90)
+        self.out, self.err = out, err.decode()
+        self.assertEqual(process.returncode, status, self.err)
+
+    def call(self, name, *args, status=0, least=0.0, most=10.0, prefix=()):
+        begin = time.monotonic()
+        self.finish(self.start(name, *args, prefix=prefix), status)
+        self.took = time.monotonic() - begin
+        self.assertGreaterEqual(self.took, least)
+        self.assertLessEqual(self.took, most)
+        return self.out
+
+    def one_line(self, *words):
+        self.assertEqual(self.err.count("\n"), 1, self.err)
+        for word in words:
+            self.assertIn(word, self.err)
+
+    def skip_if_sanitized(self):
+        if b"__asan_init" in (BUILD / "scw-metadata").read_bytes():
+            self.skipTest("AddressSanitizer takes terabytes of address space and does not work under ptrace")
+
+    def leftovers(self):
+        return [p for p in self.directory.rglob("*") if "scw-metadata.cache." in p.name or p.name.startswith(".")]
+
+
+class Metadata(Programs):
+    def fetch(self, *args, **kwargs):
+        return self.call("scw-metadata", "--fetch", *args, **kwargs)
+
+    def fails(self, *words, timeout=2, **kwargs):
+        kwargs.setdefault("most", timeout + 2)
+        self.fetch(f"--timeout={timeout}", status=1, **kwargs)
+        self.one_line(*words)
+        self.assertTrue(self.err.endswith(NO_DOCUMENT + "\n"), self.err)
+        self.assertFalse((self.directory / "scw-metadata.cache").exists())
+        self.assertFalse((self.scaleway / "metadata.json").exists())
+        self.assertEqual(self.leftovers(), [])
+
+    def test_fetch(self):
+        s = self.service(answer())
+        self.assertEqual(self.fetch(most=2), b"")
+        self.assertEqual(self.err, "")
+        self.assertEqual((self.scaleway / "metadata.json").read_bytes(), DOCUMENT)
+        self.assertEqual((self.scaleway / "metadata-address").read_text(), "127.0.0.1\n")
+        self.assertEqual((self.directory / "scw-metadata.cache").read_bytes(), TEXT)
+        self.assertEqual(os.readlink(self.directory / "oc-metadata.cache"), "scw-metadata.cache")
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual([(r["method"], r["path"]) for r in s.requests], [("GET", "/conf?format=json")])
+        self.assertTrue(s.requests[0]["headers"]["user-agent"].startswith("scaleway-initrd/"))
+
+    def test_answers(self):
+        s = self.service(answer())
+        for args, out in (
+                ((), TEXT),
+                (("--cached",), TEXT),
+                (("HOSTNAME",), b"sample-hostname\n"),
+                (("--cached", "HOSTNAME"), b"sample-hostname\n"),
+                (("--cached", "BOOTSCRIPT_TITLE"), b"x86_64 4.9.20 std #1 (longterm/latest)\n"),
+                (("--cached", "BOOTSCRIPT_DTB"), b"\n"),
+                (("--cached", "IPV6"), b"\n"),
+                (("--cached", "LOCATION_[CN].*"), b"4\n82\n"),
+                (("--cached", "LOCATION"), b"PLATFORM_ID HYPERVISOR_ID NODE_ID CLUSTER_ID ZONE_ID\n"),
+                (("--cached", "MISSING"), b""),
+                (("--cached", "hostname"), b""),
+                (("--cached", ""), b""),
+                (("--cached", "--cached"), b""),
+                (("--cached", "ID", "NAME"), TEXT),
+                (("HOSTNAME", "--cached"), TEXT),
+                (("--unknown",), b""),
+        ):
+            with self.subTest(args=args):
+                n = len(s.requests)
+                self.assertEqual(self.call("scw-metadata", *args), out)
+                self.assertEqual(self.err, "")
+                self.assertEqual(len(s.requests) - n, 0 if args[:1] == ("--cached",) else 1)
+
+    def test_cached_without_cache_fetches(self):
+        s = self.service(answer())
+        self.assertEqual(self.call("scw-metadata", "--cached", "HOSTNAME"), b"sample-hostname\n")
+        self.assertEqual(self.call("scw-metadata", "--cached", "HOSTNAME"), b"sample-hostname\n")
+        self.assertEqual(len(s.requests), 1)
+
+    def test_cache_is_rewritten(self):
+        self.service(answer(b'{"hostname":"one"}'), answer(b'{"hostname":"two"}'))
+        (self.directory / "oc-metadata.cache").write_text("an old file")
+        self.assertEqual(self.call("scw-metadata", "HOSTNAME"), b"one\n")
+        self.assertEqual(self.call("scw-metadata", "HOSTNAME"), b"two\n")
+        self.assertEqual((self.directory / "scw-metadata.cache").read_text(), "HOSTNAME=two\n")
+        self.assertEqual((self.directory / "oc-metadata.cache").read_text(), "HOSTNAME=two\n")
+
+    def test_all_tags_and_quotes(self):
+        tags = [f"T{i}={i}" for i in range(25)] + ["it's", "'", "two\nTAGS_3=evil", "a b", "\\n"]
+        self.service(answer(json.dumps({"hostname": "h", "tags": tags}).encode()))
+        self.fetch()
+        for i, tag in enumerate(tags):
+            self.assertEqual(self.call("scw-metadata", "--cached", f"TAGS_{i}").decode(), tag + "\n")
+        self.assertEqual(self.call("scw-metadata", "--cached", "TAGS_.*").decode(), "\n".join(tags) + "\n")
+
+        # The text is safe to be read by a shell, and means the same there.
+        script = '. "$1"; i=0; while [ $i -lt $TAGS ]; do eval printf "%s\\\\\\\\0" \\"\\$TAGS_$i\\"; i=$((i+1)); done'
+        out = subprocess.run(["sh", "-c", script, "sh", self.directory / "scw-metadata.cache"], capture_output=True)
+        self.assertEqual(out.stderr, b"")
+        self.assertEqual(out.stdout.decode().split("\0")[:-1], tags)
+
+    def test_refused(self):
+        s = self.service(answer())
+        s.close()
+        self.fails("did not answer within 2 s", "connection refused", least=1)
+
+    def test_silent(self):
+        self.service(silent)
+        self.fails("did not answer within 2 s", "time-out", least=1.5)
+
+    def test_drip(self):
+        self.service(drip)
+        self.fails("did not answer within 2 s", "time-out", least=1.5)
+
+    def test_drip_is_given_up_before_the_limit_of_a_request(self):
+        s = self.service(drip, answer())
+        self.fetch("--timeout=30", most=10)
+        self.assertEqual(len(s.requests), 2)
+
+    def test_reset(self):
+        self.service(reset)
+        self.fails("did not answer within 2 s", "connection ended")
+
+    def test_truncated(self):
+        self.service(truncated)
+        self.fails("did not answer within 2 s", "connection ended")
+
+    def test_useless_answers_are_asked_for_four_times(self):
+        for body, words in (
+                (b"<html>busy</html>", "not a JSON object"),
+                (b"[]", "not a JSON object"),
+                (b"", "not a JSON object"),
+                (DOCUMENT[:-20], "not a JSON object"),
+                (b'{"a":"\xff"}', "not a JSON object"),
+                (b'{"a":"x\0y"}', "not a JSON object"),
+                (b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}", "nested too deep"),
+                (b'{"a":"' + b"x" * (2 << 20) + b'"}', "too large"),
+        ):
+            with self.subTest(body=body[:20]):
+                s = self.service(answer(body))
+                self.fails(words, timeout=20, most=5)
+                self.assertEqual(len(s.requests), 4)
+
+    def test_endless(self):
+        self.service(endless)
+        self.fails("too large", timeout=20, most=5)
+
+    def test_garbage(self):
+        self.service(garbage)
+        self.fails("does not speak HTTP", timeout=20, most=5)
+
+    def test_wrong_types_are_a_document(self):
+        self.service(answer(b'{"hostname": 5, "tags": {"a": [null]}, "volumes": "x", "ipv6": [], "id": {}}'))
+        self.fetch()
+        self.assertEqual((self.directory / "scw-metadata.cache").read_text(),
+                         "HOSTNAME=5\nTAGS=A\nTAGS_A=1\nTAGS_A_0=\nVOLUMES=x\nIPV6=0\nID=''\n")
+
+    def test_busy(self):
+        self.service(answer(b"", "429 Too Many Requests"))
+        self.fails("HTTP status 429 (too many requests)", least=1)
+
+    def test_retry_after(self):
+        s = self.service(answer(b"", "429 Too Many Requests", "Retry-After: 2"), answer())
+        self.fetch(least=2, most=4)
+        self.assertEqual(len(s.requests), 2)
+
+    def test_retry_after_beyond_the_deadline(self):
+        s = self.service(answer(b"", "503 Busy", "Retry-After: 3600"), answer())
+        self.fetch("--timeout=3", least=1, most=3)
+        self.assertEqual(len(s.requests), 2)
+
+    def test_500_then_200(self):
+        s = self.service(answer(b"oops", "500 Internal Server Error"), reset, answer(b"x"), answer())
+        self.fetch(most=4)
+        self.assertEqual(self.err, "")
+        self.assertEqual(len(s.requests), 4)
+
+    def test_redirect(self):
+        elsewhere = Service(answer())
+        self.addCleanup(elsewhere.close)
+        self.service(answer(b"", "302 Found", f"Location: http://127.0.0.1:{elsewhere.port}/conf?format=json"))
+        self.fails("redirect", "302", "not followed", timeout=20, most=5)
+        self.assertEqual(elsewhere.requests, [])
+
+    def test_not_found(self):
+        s = self.service(answer(b"", "404 Not Found"))
+        self.fails("HTTP status 404 (not found)", timeout=20, most=5)
+        self.assertEqual(len(s.requests), 4)
+
+    def test_keep_alive_never_closed(self):
+        self.service(keep_open)
+        self.fetch(most=2)
+
+    def test_memory_is_bounded(self):
+        self.skip_if_sanitized()
+        self.service(endless)
+        limit = ("sh", "-c", 'ulimit -v 262144; exec "$@"', "sh")
+        self.fetch("--timeout=20", status=1, most=5, prefix=limit)
+        self.one_line("too large")
+
+    def test_by_hand_failure(self):
+        self.service(answer(b"", "404 Not Found"))
+        self.assertEqual(self.call("scw-metadata", "ID", status=1), b"")
+        self.one_line("HTTP status 404")
+        self.assertNotIn("booting", self.err)
+
+    def test_cache_that_cannot_be_written(self):
+        self.service(answer())
+        (self.directory / "scaleway").write_text("in the way")
+        self.assertEqual(self.call("scw-metadata", "HOSTNAME"), b"sample-hostname\n")
+        self.one_line("ignoring")
+        self.fetch(status=1)
+        self.one_line("booting from the command line alone")
+
+    def test_url(self):
+        s = self.service(answer(TEXT + b"\n\n"))
+        self.environment["METADATA_URL"] = f"http://127.0.0.1:{s.port}/elsewhere?x"
+        self.environment["METADATA_PORT"] = "1"
+        self.assertEqual(self.call("scw-metadata", "HOSTNAME"), b"sample-hostname\n")
+        self.assertEqual(s.requests[0]["path"], "/elsewhere?x")
+        self.assertEqual((self.directory / "scw-metadata.cache").read_bytes(), TEXT)
+        self.assertFalse((self.scaleway / "metadata.json").exists())
+
+        s.behaviours = [answer()]
+        self.fetch()
+        self.assertEqual((self.scaleway / "metadata.json").read_bytes(), DOCUMENT)
+        self.assertFalse((self.scaleway / "metadata-address").exists())
+
+        s.behaviours = [answer(b"<html>busy</html>")]
+        self.fetch(status=1)
+        self.one_line("neither a JSON object nor lines of KEY=value")
+        for url, words in (("ftp://127.0.0.1/", "neither http nor https"), ("file:///etc/passwd", "neither http"),
+                           ("http://", "malformed")):
+            self.environment["METADATA_URL"] = url
+            self.fetch(status=1, most=1)
+            self.one_line(words)
+
+    def test_arguments(self):
+        self.assertIn(b"--cached", self.call("scw-metadata", "--help"))
+        self.assertTrue(self.call("scw-metadata", "--version").startswith(b"scw-metadata "))
+        for args in (("--timeout=0",), ("--timeout=x",), ("--fetch", "KEY"), ("--fetch", "--cached")):
+            self.call("scw-metadata", *args, status=1)
+            self.one_line()
+        (self.directory / "scw-metadata.cache").write_text("A=1\n")
+        self.call("scw-metadata", "--cached", "A\\(", status=1)
+        self.one_line("not a basic regular expression")
+        self.environment["METADATA_IP"] = "bad host"
+        self.fetch(status=1, most=1)
+        self.one_line("malformed")
+
+
+class SignalState(Programs):
+    def signal(self, *args, **kwargs):
+        return self.call("scw-signal-state", *args, **kwargs)
+
+    def state(self):
+        return (self.scaleway / "state").read_text()
+
+    def test_state(self):
+        s = self.service(STATE_TAKEN)
+        for args in (("booted",), ("-s", "booted"), ("--state=booted",), ("-s", "booted", "-s", "x", "-u", "y")):
+            self.assertEqual(self.signal(*args, most=2), b"")
+            r = s.requests[-1]
+            self.assertEqual((r["method"], r["path"]), ("PATCH", "/state"))
+            self.assertEqual(r["headers"]["content-type"], "application/json")
+            self.assertNotIn("expect", r["headers"])
+            self.assertEqual(json.loads(r["body"]), {"state_detail": "booted"})
+            self.assertGreaterEqual(r["port"], 1024)
+        self.assertEqual(len(s.requests), 4)
+        self.assertEqual(self.state(), "booted\n")
+        self.assertEqual(self.leftovers(), [])
+
+    def test_json_is_valid_whatever_the_state(self):
+        s = self.service(STATE_TAKEN)
+        for state in ('a"b', "back\\slash", "é", "}", "x" * 128):
+            self.signal("--", state)
+            self.assertEqual(json.loads(s.requests[-1]["body"]), {"state_detail": state})
+        for state in ("", "two\nlines", "x" * 129, b"\xff"):
+            self.signal("--", state, status=1)
+            self.one_line()
+        self.assertEqual(len(s.requests), 5)
+
+    def test_once(self):
+        s = self.service(STATE_TAKEN)
+        for state in ("kernel-started", "kernel-started", "booted", "booted", "kernel-started"):
+            self.signal("--once", state)
+        self.assertEqual([json.loads(b)["state_detail"] for b in s.bodies()], ["kernel-started", "booted"])
+        self.assertEqual(self.state(), "booted\n")
+        self.signal("--once", "rebooting")
+        self.assertEqual(self.state(), "rebooting\n")
+        # By hand, without --once, a state is sent again.
+        self.signal("kernel-started")
+        self.assertEqual(len(s.requests), 4)
+
+    def test_order(self):
+        s = self.service(late(1.5, STATE_TAKEN), STATE_TAKEN)
+        first = self.start("scw-signal-state", "--once", "kernel-started")
+        while not s.requests:
+            time.sleep(0.01)
+        second = self.start("scw-signal-state", "--once", "booted")
+        self.finish(first)
+        freed = time.monotonic()
+        self.finish(second)
+        self.assertLess(time.monotonic() - freed, 1)
+        self.assertEqual([json.loads(b)["state_detail"] for b in s.bodies()], ["kernel-started", "booted"])
+        self.assertGreaterEqual(s.requests[1]["time"] - s.requests[0]["time"], 1.4)
+
+    def test_two_at_once_are_one(self):
+        s = self.service(late(0.5, STATE_TAKEN))
+        both = [self.start("scw-signal-state", "--once", "booted") for _ in range(2)]
+        for p in both:
+            self.finish(p)
+        self.assertEqual(len(s.requests), 1)
+
+    def test_lock_wait_is_bounded(self):
+        s = self.service(silent)
+        first = self.start("scw-signal-state", "--timeout=6", "kernel-started")
+        while not s.requests:
+            time.sleep(0.01)
+        self.signal("--timeout=2", "booted", status=1, least=1.9, most=4)
+        self.one_line("another one was under way")
+        self.finish(first, status=1)
+
+    def test_retries(self):
+        s = self.service(answer(b"", "429 Too Many Requests", "Retry-After: 1"), answer(b"", "500 Oops"), reset,
+                         garbage, answer(b"", "503 Busy"), STATE_TAKEN)
+        self.signal("booted", least=1.5, most=15)
+        self.assertEqual(len(s.requests), 6)
+        gaps = [b["time"] - a["time"] for a, b in zip(s.requests, s.requests[1:])]
+        self.assertGreaterEqual(gaps[0], 1)
+        self.assertGreaterEqual(gaps[3], 0.9)
+
+    def test_final_answers(self):
+        for status in ("400 Bad Request", "403 Forbidden", "404 Not Found", "302 Found"):
+            s = self.service(answer(b"", status))
+            self.signal("booted", status=1, most=2)
+            self.one_line(f"REQUEST ERROR [{status[:3]}]", "booted")
+            self.assertEqual(len(s.requests), 1)
+            self.assertFalse((self.scaleway / "state").exists())
+
+    def test_unreachable(self):
+        self.service(STATE_TAKEN).close()
+        self.signal("--timeout=2", "booted", status=1, least=1, most=4)
+        self.one_line("state 'booted'", "2 s", "connection refused")
+
+    def test_service_comes_late(self):
+        s = self.service(STATE_TAKEN)
+        s.close()
+        p = self.start("scw-signal-state", "booted")
+        time.sleep(1)
+        again = Service(STATE_TAKEN, port=s.port)
+        self.addCleanup(again.close)
+        self.finish(p)
+        self.assertEqual(len(again.requests), 1)
+
+    def test_address_of_the_metadata(self):
+        s = self.service(STATE_TAKEN)
+        del self.environment["METADATA_IP"]
+        self.scaleway.mkdir()
+        (self.scaleway / "metadata-address").write_text("127.0.0.1\n")
+        self.signal("booted")
+        self.assertEqual(s.requests[0]["headers"]["host"], f"127.0.0.1:{s.port}")
+
+    def test_run_cannot_be_written(self):
+        s = self.service(STATE_TAKEN)
+        self.scaleway.write_text("in the way")
+        self.signal("--once", "booted")
+        self.assertEqual(len(s.requests), 1)
+
+    @unittest.skipIf(os.geteuid() != 0, "source ports below 1024 need root")
+    def test_user_data(self):
+        s = self.service(answer(b"value\n"))
+        self.assertEqual(self.signal("-u", "cloud-init"), b"value\n\n")
+        s.behaviours = [answer(b"USER_DATA=0\n")]
+        self.assertEqual(self.signal("--userdata="), b"USER_DATA=0\n\n")
+        s.behaviours = [answer(b"", "204 No Content")]
+        self.assertEqual(self.signal("-u", "key=a=b c"), b"")
+        self.assertEqual(self.signal("-u", "key="), b"")
+        self.assertEqual(self.signal("-u", "../a b=x"), b"")
+        self.assertEqual([(r["method"], r["path"], r["body"]) for r in s.requests], [
+            ("GET", "/user_data/cloud-init", b""),
+            ("GET", "/user_data/", b""),
+            ("PATCH", "/user_data/key", b"a=b c"),
+            ("DELETE", "/user_data/key", b""),
+            ("PATCH", "/user_data/..%2Fa%20b", b"x"),
+        ])
+        self.assertEqual(s.requests[2]["headers"]["content-type"], "text/plain")
+        for r in s.requests:
+            self.assertLess(r["port"], 1024)
+
+        s.behaviours = [answer(b"Invalid key", "404 Not Found")]
+        self.assertEqual(self.signal("-u", "missing", status=1), b"")
+        self.one_line("REQUEST ERROR [404]")
+        s.behaviours = [answer(b"", "429 Too Many Requests"), answer(b"v")]
+        self.assertEqual(self.signal("-u", "key", least=1, most=4), b"v\n")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can become nobody")
+    def test_user_data_needs_root(self):
+        s = self.service(answer(b"v"))
+        program = self.directory / "scw-signal-state"
+        shutil.copy(BUILD / "scw-signal-state", program)
+        self.directory.chmod(0o755)
+        # Where every port may be bound by anyone, as in some containers, there is nothing to see.
+        if int(pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 1024:
+            self.skipTest("low ports are not privileged here")
+        p = subprocess.run([program, "-u", "key"], env=self.environment, capture_output=True, user=65534, timeout=20)
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(b"run this as root", p.stderr)
+        self.assertEqual(s.requests, [])
+
+    def test_arguments(self):
+        self.assertIn(b"--once", self.signal("--help"))
+        self.assertTrue(self.signal("--version").startswith(b"scw-signal-state "))
+        for args in ((), ("a", "b"), ("-x",), ("-u", "=x"), ("--timeout=0", "a"), ("-s",)):
+            self.signal(*args, status=1, most=2)
+
+    @unittest.skipIf(shutil.which("strace") is None, "needs strace")
+    def test_nothing_is_opened_by_path_after_the_first_try(self):
+        self.skip_if_sanitized()
+        self.service(answer(b"", "500 Oops"), reset, STATE_TAKEN)
+        trace = self.directory / "trace"
+        strace = ("strace", "-f", "-o", trace, "-e", "trace=open,openat,stat,access,newfstatat,connect")
+        if subprocess.run([*strace, "true"], capture_output=True).returncode != 0:
+            self.skipTest("strace does not work here")
+        self.signal("booted", prefix=strace)
+        lines = trace.read_text().splitlines()
+        first = next(i for i, line in enumerate(lines) if "sin_port" in line)
+        for line in lines[first:]:
+            self.assertFalse("AT_FDCWD" in line or " open(" in line or " access(" in line, line)
+
+
+@unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
+class Addresses(Programs):
+    """Both addresses of the platform, in a network namespace with nothing in it."""
+
+    def setUp(self):
+        super().setUp()
+        holder = subprocess.Popen(["unshare", "--net", "--", "sh", "-c", "echo ready; exec sleep 300"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(holder.stdout.close)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.kill)
+        if holder.stdout.readline() != b"ready\n" or shutil.which("ip") is None:
+            self.skipTest("no network namespaces here")
+        self.pid = holder.pid
+        self.prefix = ("nsenter", "-t", str(holder.pid), "--net", "--")
+        self.ip("link", "set", "lo", "up")
+
+    def ip(self, *args):
+        subprocess.run([*self.prefix, "ip", *args], check=True)
+
+    def both(self, v4, v6):
+        return tuple(self.service(b, host=h, port=80, namespace=self.pid)
+                     for b, h in ((v4, "0.0.0.0"), (v6, "::")) if b)
+
+    def black_hole(self):
+        """A way to 169.254.42.42 on which everything is lost."""
+        if subprocess.run([*self.prefix, "ip", "link", "add", "hole", "type", "veth", "peer", "name", "other"],
+                          capture_output=True).returncode != 0:
+            self.skipTest("no veth devices here")
+        self.ip("addr", "add", "192.0.2.1/24", "dev", "hole")
+        self.ip("link", "set", "hole", "up")
+        self.ip("link", "set", "other", "up")
+        self.ip("route", "add", "169.254.42.42/32", "dev", "hole")
+        # Nobody has that link layer address, so what is sent there is dropped.
+        self.ip("neigh", "add", "169.254.42.42", "lladdr", "02:00:00:00:00:99", "dev", "hole")
+
+    def add_v4(self):
+        self.ip("addr", "add", "169.254.42.42/32", "dev", "lo")
+
+    def add_v6(self):
+        self.ip("addr", "add", "fd00:42::42/128", "dev", "lo", "nodad")
+
+    def address(self):
+        return (self.scaleway / "metadata-address").read_text()
+
+    def test_v4(self):
+        self.both(answer(), None)
+        self.add_v4()
+        self.call("scw-metadata", "--fetch", prefix=self.prefix, most=2)
+        self.assertEqual(self.address(), "169.254.42.42\n")
+
+    def test_v6_only(self):
+        s, = self.both(None, answer())
+        self.add_v6()
+        self.call("scw-metadata", "--fetch", prefix=self.prefix, most=2)
+        self.assertEqual(self.address(), "fd00:42::42\n")
+        self.assertEqual(s.requests[0]["headers"]["host"], "[fd00:42::42]")
+
+    def test_v4_lost_v6_wins(self):
+        self.both(None, answer())
+        self.black_hole()
+        self.add_v6()
+        self.call("scw-metadata", "--fetch", prefix=self.prefix, least=0.2, most=2)
+        self.assertEqual(self.address(), "fd00:42::42\n")
+
+    def test_goes_out_as_soon_as_there_is_an_address(self):
+        self.both(answer(), None)
+        p = self.start("scw-metadata", "--fetch", prefix=self.prefix)
+        # By then the pauses are longer than what is allowed below.
+        time.sleep(5)
+        self.assertIsNone(p.poll())
+        begin = time.monotonic()
+        self.add_v4()
+        self.finish(p)
+        self.assertLess(time.monotonic() - begin, 0.8)
+
+    def test_leaves_a_lost_connection_for_a_new_route(self):
+        self.both(answer(), None)
+        self.black_hole()
+        p = self.start("scw-metadata", "--fetch", prefix=self.prefix)
+        time.sleep(1.5)
+        begin = time.monotonic()
+        self.add_v4()
+        self.finish(p)
+        self.assertLess(time.monotonic() - begin, 0.8)
+
+    def test_no_network_at_all(self):
+        begin_cpu = os.times()
+        self.call("scw-metadata", "--fetch", "--timeout=3", status=1, most=4, prefix=self.prefix)
+        end_cpu = os.times()
+        self.one_line("network unreachable", NO_DOCUMENT)
+        self.assertLess(end_cpu.children_user + end_cpu.children_system - begin_cpu.children_user -
+                        begin_cpu.children_system, 1)
+
+    def test_state_at_both_addresses(self):
+        s, = self.both(None, STATE_TAKEN)
+        self.add_v4()
+        self.add_v6()
+        self.call("scw-signal-state", "booted", prefix=self.prefix, most=2)
+        self.assertEqual(len(s.requests), 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    unittest.main(verbosity=2)

@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""scaleway-nbd against real servers (nbdkit, nbd-server, qemu-nbd) and hostile ones, on 127.0.0.1, without the kernel's driver.
+
+usage: test-nbd-programs.py BUILD-ROOT"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+PROGRAM = None
+SIZE = 1 << 20
+OPTION_REPLY_MAGIC = 0x3e889045565a9
+NEWSTYLE = b'NBDMAGICIHAVEOPT' + struct.pack('>H', 3)
+NBD_OPT_GO = 7
+NBD_REP_ACK, NBD_REP_INFO, NBD_REP_ERR_UNSUP = 1, 3, 0x80000001
+
+
+def run(*arguments, **environment):
+    """Returns (exit status, stdout, stderr, seconds)."""
+    begin = time.monotonic()
+    p = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+    return p.returncode, p.stdout, p.stderr, time.monotonic() - begin
+
+
+def probe(port, *arguments, export=''):
+    return run('probe', *arguments, f'nbd://127.0.0.1:{port}/{export}')
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        return s.getsockname()[1]
+
+
+def wait_port(port, process):
+    for _ in range(200):
+        if process.poll() is not None:
+            raise AssertionError(f'{process.args[0]} ended with {process.returncode}')
+        # Not by connecting: qemu-nbd without -t takes one client and goes.
+        with open('/proc/net/tcp', encoding='ascii') as f:
+            if any(line.split()[1].endswith(f':{port:04X}') and line.split()[3] == '0A' for line in list(f)[1:]):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f'{process.args[0]} does not listen')
+
+
+@contextlib.contextmanager
+def server(*command, port):
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            wait_port(port, process)
+            yield
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def option_reply(option, reply, data=b'', length=None):
+    return struct.pack('>QIII', OPTION_REPLY_MAGIC, option, reply, len(data) if length is None else length) + data
+
+
+def info_export(size, flags=1):
+    return option_reply(NBD_OPT_GO, NBD_REP_INFO, struct.pack('>HQH', 0, size, flags))
+
+
+def oldstyle(size, flags=0):
+    return b'NBDMAGIC' + struct.pack('>QQI', 0x00420281861253, size, flags) + bytes(124)
+
+
+def receive(connection, n):
+    data = b''
+    while len(data) < n:
+        more = connection.recv(n - len(data))
+        if not more:
+            raise ConnectionResetError
+        data += more
+    return data
+
+
+def receive_option(connection):
+    """Client flags were read before; returns (option, data)."""
+    _, option, n = struct.unpack('>QII', receive(connection, 16))
+    return option, receive(connection, n)
+
+
+class FakeServer:
+    """Every client is handed to talk(connection, stopped); counts them."""
+
+    def __init__(self, talk):
+        self.talk, self.clients, self.stopped = talk, 0, threading.Event()
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.clients += 1
+            with connection, contextlib.suppress(OSError):
+                self.talk(connection, self.stopped)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+
+def says(data):
+    """A server that sends all of it and then waits for the client to go."""
+    def talk(connection, stopped):
+        connection.sendall(data)
+        while connection.recv(4096):
+            pass
+    return talk
+
+
+def drip(connection, stopped):
+    for byte in oldstyle(SIZE):
+        connection.sendall(bytes([byte]))
+        if stopped.wait(1):
+            return
+
+
+def flood(connection, stopped):
+    """Answers NBD_OPT_GO with information without end."""
+    connection.sendall(NEWSTYLE)
+    junk = option_reply(NBD_OPT_GO, NBD_REP_INFO, struct.pack('>H', 0x7fff) + bytes(30)) * 2000
+    while not stopped.is_set():
+        connection.sendall(junk)
+
+
+def refuses(connection, stopped):
+    """Knows no NBD_OPT_GO, and closes the connection upon NBD_OPT_EXPORT_NAME, as old servers do."""
+    connection.sendall(NEWSTYLE)
+    receive(connection, 4)
+    while True:
+        option, _ = receive_option(connection)
+        if option == 1:
+            return
+        connection.sendall(option_reply(option, NBD_REP_ERR_UNSUP))
+
+
+class RealServers(unittest.TestCase):
+    def assert_offers(self, port, style, export=''):
+        status, out, err, seconds = probe(port, export=export)
+        self.assertEqual((status, err), (0, ''))
+        self.assertIn(f'size: {SIZE}\n', out)
+        self.assertIn(f'style: {style}\n', out)
+        self.assertIn('HAS_FLAGS', out)
+        self.assertLess(seconds, 5)
+        return out
+
+    def test_nbdkit(self):
+        for style, option in ('newstyle', '-n'), ('oldstyle', '-o'):
+            port = free_port()
+            with self.subTest(style), server('nbdkit', '-f', option, '-i', '127.0.0.1', '-p', str(port), 'memory', str(SIZE),
+                                             port=port):
+                self.assertIn('SEND_FLUSH', self.assert_offers(port, style))
+                # The first session was left without a goodbye; the second must work all the same.
+                self.assert_offers(port, style)
+
+    def test_nbdkit_read_only(self):
+        port = free_port()
+        with server('nbdkit', '-f', '-r', '-i', '127.0.0.1', '-p', str(port), 'memory', str(SIZE), port=port):
+            self.assertIn('READ_ONLY', self.assert_offers(port, 'newstyle'))
+
+    def test_nbd_server(self):
+        port = free_port()
+        with tempfile.TemporaryDirectory() as d:
+            with open(d + '/disk', 'wb') as f:
+                f.truncate(SIZE)
+            with open(d + '/config', 'w', encoding='ascii') as f:
+                f.write(f'[generic]\nlistenaddr = 127.0.0.1\nport = {port}\n[root]\nexportname = {d}/disk\nflush = true\n')
+            with server('nbd-server', '-d', '-C', d + '/config', port=port):
+                self.assertIn('SEND_FLUSH', self.assert_offers(port, 'newstyle', 'root'))
+                status, out, err, _ = probe(port, export='other')
+                self.assertEqual((status, out), (1, ''))
+                self.assertEqual(err, f"Cannot probe 'nbd://127.0.0.1:{port}/other': the server has no export 'other'\n")
+
+    def test_qemu_nbd(self):
+        port = free_port()
+        with tempfile.TemporaryDirectory() as d:
+            with open(d + '/disk', 'wb') as f:
+                f.truncate(SIZE)
+            with server('qemu-nbd', '-t', '-e', '4', '-f', 'raw', '-b', '127.0.0.1', '-p', str(port), '-x', 'a/b é', d + '/disk',
+                        port=port):
+                out = self.assert_offers(port, 'newstyle', 'a/b%20%C3%A9')
+                self.assertRegex(out, r'minimum block size: [1-9]')
+                status, _, err, _ = probe(port)
+                self.assertEqual((status, "the server has no export ''" in err), (1, True))
+
+
+class HostileServers(unittest.TestCase):
+    def assert_fails(self, talk, reason, seconds_max=1.5, timeout='1'):
+        with FakeServer(talk) as fake:
+            status, out, err, seconds = probe(fake.port, '--timeout', timeout)
+        self.assertEqual((status, out), (1, ''))
+        self.assertEqual(err.count('\n'), 1, err)
+        self.assertTrue(err.startswith(f"Cannot probe 'nbd://127.0.0.1:{fake.port}/': "), err)
+        self.assertIn(reason, err)
+        self.assertLess(seconds, seconds_max)
+
+    def test_closes_at_once(self):
+        self.assert_fails(lambda connection, stopped: None, 'the server closed the connection')
+
+    def test_silent(self):
+        self.assert_fails(says(b''), 'the server did not finish the NBD handshake within 1 s')
+
+    def test_silent_default_limit(self):
+        with FakeServer(says(NEWSTYLE)) as fake:
+            status, _, err, seconds = probe(fake.port)
+        self.assertEqual(status, 1)
+        self.assertIn('within 10 s', err)
+        self.assertTrue(9 < seconds < 12, seconds)
+
+    def test_drips(self):
+        self.assert_fails(drip, 'within 3 s', seconds_max=4, timeout='3')
+
+    def test_floods(self):
+        self.assert_fails(flood, 'within 1 s', seconds_max=2.5)
+
+    def test_silent_after_options(self):
+        self.assert_fails(says(NEWSTYLE), 'within 1 s')
+
+    def test_wrong_magic(self):
+        self.assert_fails(says(b'SSH-2.0-OpenSSH_9.2p1 Debian\r\n' + bytes(200)), 'does not keep to the NBD protocol')
+
+    def test_size_zero(self):
+        self.assert_fails(says(oldstyle(0)), 'size 0')
+        self.assert_fails(says(NEWSTYLE + info_export(0) + option_reply(NBD_OPT_GO, NBD_REP_ACK)), 'size 0')
+
+    def test_size_too_large(self):
+        self.assert_fails(says(oldstyle(1 << 63)), 'impossible size')
+        self.assert_fails(says(NEWSTYLE + info_export(1 << 63) + option_reply(NBD_OPT_GO, NBD_REP_ACK)), 'impossible size')
+
+    def test_huge_reply_length(self):
+        self.assert_fails(says(NEWSTYLE + option_reply(NBD_OPT_GO, NBD_REP_INFO, length=0xffffffff) + bytes(100000)),
+                          'does not keep to the NBD protocol')
+
+    def test_refuses_export(self):
+        self.assert_fails(refuses, 'the server closed the connection')
+
+    def test_refused(self):
+        port = free_port()
+        status, _, err, seconds = probe(port)
+        self.assertEqual((status, err), (1, f"Cannot probe 'nbd://127.0.0.1:{port}/': connection refused\n"))
+        self.assertLess(seconds, 1)
+
+    def test_oldstyle_without_flags(self):
+        with FakeServer(says(oldstyle(SIZE))) as fake:
+            status, out, _, _ = probe(fake.port)
+        self.assertEqual(status, 0)
+        self.assertIn('flags: 0x0001 HAS_FLAGS\n', out)
+
+
+class Commands(unittest.TestCase):
+    """With a sysfs of our own."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.environment = {'SCALEWAY_SYS': self.directory.name + '/sys', 'SCALEWAY_RUN': self.directory.name + '/run'}
+
+    def call(self, *arguments):
+        return run(*arguments, **self.environment)
+
+    def device(self, index, **attributes):
+        d = f'{self.environment["SCALEWAY_SYS"]}/block/nbd{index}'
+        os.makedirs(d)
+        for name, value in attributes.items():
+            with open(f'{d}/{name}', 'w', encoding='ascii') as f:
+                f.write(f'{value}\n')
+
+    def record(self, index, **values):
+        d = self.environment['SCALEWAY_RUN'] + '/scaleway/nbd'
+        os.makedirs(d, exist_ok=True)
+        with open(f'{d}/{index}.json', 'w', encoding='ascii') as f:
+            json.dump({'uri': 'nbd://10.1.0.44:4320', 'identifier': None, 'size': 2048 * 512, 'block_size': 512, 'flags': 1,
+                       'oldstyle': True, **values}, f)
+
+    def test_check(self):
+        self.device(0, pid=321, size=2048)
+        self.device(1, size=0)
+        self.device(2, pid=321, size=0)
+        self.device(3, pid='x', size=1)
+        for name in '0', 'nbd0', '/dev/nbd0':
+            self.assertEqual(self.call('check', name)[:3], (0, '321\n', ''))
+        for name in '1', '2', '15':
+            self.assertEqual(self.call('check', name)[:3], (2, '', ''))
+        self.assertEqual(self.call('check', '3')[0], 1)
+        for name in '16', '00', 'nbd', '/dev/nbd0p1', '-1', '':
+            self.assertEqual(self.call('check', '--', name)[0], 1, name)
+
+    def test_list(self):
+        self.assertEqual(self.call('list')[:3], (0, '', ''))
+        self.device(0, pid=321, size=2048)
+        self.device(1, size=0)
+        self.device(11, pid=321, size=4, backend='8f3c')
+        self.record(0)
+        self.assertEqual(self.call('list')[:3], (0, 'nbd0 1048576 nbd://10.1.0.44:4320 -\nnbd11 2048 - 8f3c\n', ''))
+
+    def test_attached_already(self):
+        uri = 'nbd://10.1.0.44:4320'
+        self.device(0, pid=321, size=2048)
+        self.record(0)
+        self.device(1, pid=321, size=2048, backend='8f3c')
+        self.assertEqual(self.call('attach', '0', uri)[:3], (0, '', f"nbd0: already attached to '{uri}'\n"))
+        self.assertEqual(self.call('attach', '--identifier=', '0', uri)[0], 0)
+        self.assertEqual(self.call('attach', '--identifier=8f3c', 'nbd1', uri)[0], 0)
+        for arguments in ('0', uri + '1'), ('--identifier=8f3c', '0', uri), ('1', uri), ('--identifier=8f3d', '1', uri):
+            status, _, err, seconds = self.call('attach', *arguments)
+            self.assertEqual(status, 1)
+            self.assertIn('the device is attached to', err)
+            self.assertLess(seconds, 2)
+
+    def test_detach_free(self):
+        self.record(4)
+        self.assertEqual(self.call('detach', '4')[:3], (0, '', 'nbd4: not attached\n'))
+        self.assertEqual(os.listdir(self.environment['SCALEWAY_RUN'] + '/scaleway/nbd'), [])
+
+    def test_usage(self):
+        uri = 'nbd://10.1.0.44:4320'
+        for arguments in ((), ('frob',), ('attach', '0'), ('attach', '0', uri, 'x'), ('attach', '--timeout=0', '0', uri),
+                          ('attach', '--timeout=1s', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
+                          ('attach', '--identifier=a b', '0', uri), ('attach', '--identifier=' + 'x' * 256, '0', uri),
+                          ('attach', '0', 'http://10.1.0.44/'), ('attach', '0', 'device://dev/vda'), ('probe', 'nbd://'),
+                          ('list', 'x'), ('--frob',)):
+            status, out, err, seconds = self.call(*arguments)
+            self.assertEqual((status, out, err.count('\n')), (1, '', 1), (arguments, err))
+            self.assertLess(seconds, 1)
+
+    def test_help(self):
+        for option in '--help', '--version':
+            status, out, err, _ = self.call(option)
+            self.assertEqual((status, err), (0, ''))
+            self.assertIn('scaleway-nbd', out)
+
+
+def main():
+    global PROGRAM
+    PROGRAM = os.path.join(sys.argv[1], 'scaleway-nbd')
+    missing = [name for name in ('nbdkit', 'nbd-server', 'qemu-nbd') if not shutil.which(name)]
+    if missing:
+        print('missing: ' + ' '.join(missing))
+        sys.exit(77)
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,793 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The small programs of the boot timeline, each run as its unit runs it.
+
+Usage: test-steps.py BUILD-DIRECTORY [unittest arguments]. Needs root for namespaces and loop devices, exits 77 without.
+What a machine lacks skips the test that needs it.
+"""
+
+import json
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD = pathlib.Path()
+TIMEOUT = 60
+
+
+class Steps(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-steps-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.run_dir = self.directory / "run"
+        (self.run_dir / "scaleway").mkdir(parents=True)
+
+    def environment(self, **more):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("SCALEWAY_")}
+        return env | {"SCALEWAY_RUN": str(self.run_dir), "SCALEWAY_REBOOT_COMMAND": "/bin/false"} | more
+
+    def call(self, name, *args, prefix=(), status=0, **env):
+        done = subprocess.run([*prefix, BUILD / name, *args], env=self.environment(**env), stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=TIMEOUT)
+        self.out = done.stdout.decode()
+        self.err = done.stderr.decode()
+        self.assertEqual(done.returncode, status, self.out + self.err)
+        return self.out
+
+    def one_line(self, *words):
+        self.assertEqual(self.err.count("\n"), 1, self.err)
+        for word in words:
+            self.assertIn(word, self.err)
+
+    def namespace(self, *kinds):
+        """A namespace that lasts as long as the test; returns the words that put a command into it."""
+        holder = subprocess.Popen(["unshare", *kinds, "--", "sh", "-c", "echo ready; exec sleep 300"],
+                                  stdout=subprocess.PIPE)
+        self.addCleanup(holder.stdout.close)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.kill)
+        if holder.stdout.readline() != b"ready\n":
+            self.skipTest(f"unshare {kinds} does not work here")
+        return ("nsenter", "-t", str(holder.pid), *kinds, "--")
+
+
+class Common(Steps):
+    def test_help_version_and_wrong_arguments(self):
+        for name in ("banner", "info", "network", "root", "switch", "failure"):
+            program = "scaleway-" + name
+            with self.subTest(program):
+                self.assertIn("--version", self.call(program, "--help"))
+                self.assertIn("(", self.call(program, "--version"))
+                self.call(program, "--no-such-option", status=1)
+                self.call(program, "too", "many", "arguments", "for", "all", status=1)
+
+
+class Banner(Steps):
+    """A1, A2"""
+
+    def proc(self, **files):
+        proc = self.directory / "proc"
+        for name, text in files.items():
+            path = proc / name.replace("__", "/").replace("_", "-")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        proc.mkdir(exist_ok=True)
+        return str(proc)
+
+    def test_this_machine(self):
+        self.call("scaleway-banner")
+        self.assertTrue(self.out.startswith("Welcome to Scaleway' initrd\n"))
+        self.assertIn("██", self.out)
+        self.assertRegex(self.out, r"(?m)^>>> Initrd build: \S+ \(.+\) - \d{4}-\d\d-\d\d$")
+        self.assertIn(f">>> Kernel version: {os.uname().release}", self.out)
+        self.assertRegex(self.out, r"(?m)^>>> Memory: \d+ MiB$")
+        self.assertRegex(self.out, rf"(?m)^>>> CPU: .+, {os.cpu_count()} cores?$")
+        self.assertEqual(self.err, "")
+
+    def test_other_machine(self):
+        proc = self.proc(cmdline=b"quiet root=/dev/nbd0 password=hunter22 url=http://u:p@h/x?sig=1 "
+                                 b"\x1b[31m\xff init=/x\n",
+                         meminfo="MemTotal:        2097152 kB\nMemFree: 1 kB\n",
+                         cpuinfo="processor : 0\nprocessor : 1\nmodel name : Test CPU\n")
+        self.call("scaleway-banner", SCALEWAY_PROC=proc)
+        self.assertIn(">>> Kernel cmdline: quiet root=/dev/nbd0 password=*** url=http://***@h/x?*** ?[31m? init=/x\n",
+                      self.out)
+        self.assertIn(">>> Memory: 2048 MiB\n", self.out)
+        self.assertIn(">>> CPU: Test CPU, 2 cores\n", self.out)
+
+    def test_without_proc(self):
+        self.call("scaleway-banner", SCALEWAY_PROC=self.proc())
+        self.assertNotIn("Kernel cmdline", self.out)
+        self.assertRegex(self.out, r">>> Memory: \d+ MiB\n>>> CPU: unknown, \d+ cores?\n$")
+        self.assertEqual(self.err, "")
+
+    def test_device_tree(self):
+        self.call("scaleway-banner",
+                  SCALEWAY_PROC=self.proc(cpuinfo="processor : 0\n", device_tree__model=b"Some Board\0"))
+        self.assertIn(">>> CPU: Some Board, 1 core\n", self.out)
+
+    def test_console_full(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BUILD / "scaleway-banner"], env=self.environment(), stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"No space left", done.stderr)
+
+
+class Info(Steps):
+    """A6"""
+
+    def metadata(self, document):
+        text = document if isinstance(document, str) else json.dumps(document)
+        (self.run_dir / "scaleway/metadata.json").write_text(text)
+
+    def test_whole_document(self):
+        self.metadata({
+            "id": "60602cf7-797d", "hostname": "adoring", "commercial_type": "C1", "private_ip": "10.1.14.126",
+            "public_ip": {"address": "203.0.113.1"}, "organization": "8123-4567", "timezone": "UTC",
+            "ipv6": {"address": "2001:db8::1"},
+            "location": {"zone_id": "par1", "platform_id": "22", "node_id": None, "blade_id": "7"},
+            "tags": ["INITRD_DEBUG=1", "two words", "API_TOKEN=abcdef", "bad\x1b[2J", 7, ""],
+            "volumes": {"1": {"volume_type": "sbs_volume"},
+                        "0": {"size": 50000000000, "volume_type": "l_ssd", "export_uri": "nbd://10.1.2.3:4000"},
+                        "10": {"size": 1500000000, "volume_type": "l_ssd", "export_uri": None}, "2": "broken"},
+        })
+        self.call("scaleway-info")
+        self.assertEqual(self.out.splitlines(), [
+            ">>> Server ID: 60602cf7-797d",
+            ">>> Private IP: 10.1.14.126",
+            ">>> Public IP: 203.0.113.1",
+            ">>> IPv6: 2001:db8::1",
+            ">>> Hostname: adoring",
+            ">>> Commercial type: C1",
+            ">>> Platform: zone par1, platform 22, blade 7",
+            ">>> Organization: 8xxxxxxx7",
+            ">>> Timezone: UTC",
+            ">>> Tags: INITRD_DEBUG=1, two words, API_TOKEN=***, bad?[2J",
+            ">>> Volumes: 0: 50 GB l_ssd nbd://10.1.2.3:4000, 1: sbs_volume, 10: 1.5 GB l_ssd",
+        ])
+        self.assertEqual(self.err, "")
+
+    def test_absent_fields_and_wrong_types(self):
+        self.metadata({"id": "x", "hostname": 7, "public_ip": None, "location": "par1", "tags": {}, "volumes": [],
+                       "timezone": None, "ipv6": None})
+        self.assertEqual(self.call("scaleway-info"), ">>> Server ID: x\n")
+
+    def test_no_cache(self):
+        self.assertEqual(self.call("scaleway-info"), ">>> Metadata: none, only the command line is used\n")
+
+    def test_garbage(self):
+        for text in ("", "[]", "{", "\0\0", "<html>"):
+            self.metadata(text)
+            self.assertEqual(self.call("scaleway-info"), ">>> Metadata: unreadable, only the command line is used\n")
+
+    def test_many_tags(self):
+        self.metadata({"tags": ["tag-%d" % i for i in range(2000)]})
+        self.assertLess(len(self.call("scaleway-info")), 4200)
+
+
+class Network(Steps):
+    """A3"""
+
+    def setUp(self):
+        super().setUp()
+        self.resolv_conf = self.directory / "resolv.conf"
+
+    def state(self, text):
+        path = self.run_dir / "systemd/netif/state"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def two_nics(self):
+        if not shutil.which("ip"):
+            self.skipTest("no ip(8)")
+        self.inside = self.namespace("--net")
+        self.ip("link set lo up")
+        for i, (a, b) in enumerate((("first", "peer0"), ("second", "peer1"))):
+            try:
+                self.ip(f"link add {a} index {10 + i} type veth peer name {b} index {20 + i}")
+            except subprocess.CalledProcessError:
+                self.skipTest("no veth devices")
+            for nic in (a, b):
+                self.ip(f"link set {nic} up")
+            self.ip(f"addr add 10.{i}.0.2/24 dev {a}")
+
+    def ip(self, words):
+        return subprocess.run([*self.inside, "ip", *words.split()], check=True, capture_output=True, timeout=TIMEOUT,
+                              text=True).stdout
+
+    def defaults(self):
+        return [line.strip() for line in self.ip("-4 route show default").splitlines()]
+
+    def network(self, *args):
+        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf))
+
+    def primary(self):
+        path = self.run_dir / "scaleway/primary-nic"
+        return path.read_text() if path.exists() else None
+
+    def test_one_default_route(self):
+        self.two_nics()
+        # The second NIC's would win by its metric, and the first NIC has two.
+        self.ip("route add default via 10.1.0.1 dev second metric 1")
+        self.ip("route add default via 10.0.0.9 dev first metric 2048 proto dhcp")
+        self.ip("route add default via 10.0.0.1 dev first metric 1024 proto dhcp src 10.0.0.2")
+        self.ip("route add default via 10.1.0.1 dev second table 77")
+        self.ip("route add 0.0.0.0/1 via 10.1.0.1 dev second")
+        self.network("settle")
+        self.one_line("'first'", "3 IPv4 default routes")
+        self.assertEqual(self.defaults(), ["default via 10.0.0.1 dev first proto dhcp src 10.0.0.2 metric 1024"])
+        self.assertEqual(self.primary(), "first\n")
+        self.assertIn("second", self.ip("route show table 77"))
+        self.assertIn("0.0.0.0/1", self.ip("route show"))
+
+        # Again: nothing to choose, nothing said.
+        self.network("settle")
+        self.assertEqual(self.err, "")
+        self.assertEqual(len(self.defaults()), 1)
+
+    def test_only_second_nic_has_one(self):
+        self.two_nics()
+        self.ip("route add default via 10.1.0.1 dev second")
+        self.network("settle")
+        self.assertEqual(self.err, "")
+        self.assertEqual(self.primary(), "second\n")
+        self.assertEqual(len(self.defaults()), 1)
+
+    def test_link_scope_and_nexthop_objects(self):
+        self.two_nics()
+        self.ip("route add default dev second scope link metric 5")
+        try:
+            self.ip("nexthop add id 7 via 10.1.0.1 dev second")
+            self.ip("route add default nhid 7 metric 6")
+        except subprocess.CalledProcessError:
+            pass
+        self.ip("route add default via 10.0.0.1 dev first")
+        self.network("settle")
+        self.one_line("'first'")
+        self.assertEqual(self.defaults(), ["default via 10.0.0.1 dev first"])
+
+    def test_no_route_no_server(self):
+        self.two_nics()
+        self.resolv_conf.write_text("as it was\n")
+        self.network("settle", "--nameserver=")
+        self.assertEqual(self.err, "")
+        self.assertIsNone(self.primary())
+        self.assertEqual(self.resolv_conf.read_text(), "as it was\n")
+
+    def test_leave_removes_late_route(self):
+        self.two_nics()
+        self.ip("route add default via 10.0.0.1 dev first metric 9")
+        self.network("settle")
+        self.ip("route add default via 10.1.0.1 dev second")
+        self.network("leave")
+        self.one_line("'first'")
+        self.assertEqual(self.defaults(), ["default via 10.0.0.1 dev first metric 9"])
+
+        # The recorded NIC has none any more: better a late one than none.
+        self.ip("route del default")
+        self.ip("route add default via 10.1.0.1 dev second")
+        self.network("leave")
+        self.assertEqual(self.defaults(), ["default via 10.1.0.1 dev second"])
+
+    def test_nameservers(self):
+        self.inside = self.namespace("--net")
+        head = "# Written by scaleway-network of the initrd\n"
+        self.state("OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
+        self.network("settle", "--nameserver=")
+        self.assertEqual(self.resolv_conf.read_text(),
+                         head + "nameserver 10.0.0.2\nnameserver 10.0.0.1\nsearch b.example a.example\n")
+        self.assertEqual(self.resolv_conf.stat().st_mode & 0o777, 0o644)
+
+        self.network("settle", "--nameserver=192.0.2.1")
+        self.assertEqual(self.resolv_conf.read_text(), head + "nameserver 192.0.2.1\n")
+
+        self.network("settle", "--nameserver=not\nan address")
+        self.one_line("nameserver='not?an address'", "DHCP instead")
+        self.assertIn("10.0.0.2", self.resolv_conf.read_text())
+
+    def test_resolv_conf_is_a_link(self):
+        self.inside = self.namespace("--net")
+        self.resolv_conf.symlink_to("/nonexistent/stub")
+        self.network("settle", "--nameserver=192.0.2.1")
+        self.assertFalse(self.resolv_conf.is_symlink())
+        self.assertIn("192.0.2.1", self.resolv_conf.read_text())
+
+    def test_leave_removes_files(self):
+        self.inside = self.namespace("--net")
+        directory = self.run_dir / "systemd/network"
+        gone = ["70-eth0.network", "71-default.network", "80-scaleway.network", "80-scaleway-ipv6.network"]
+        stay = ["70-eth0.link", "71-other.network", "10-host.network", "80-other.network",
+                "zzzz-dracut-default.network"]
+        for name in gone + stay:
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text("[Match]\n")
+        for name in ("80-scaleway.network.d", "10-host.network.d"):
+            (directory / name).mkdir()
+            (directory / name / "50-x.conf").write_text("")
+        (directory / "70-link.network").symlink_to("10-host.network")
+        self.network("leave")
+        self.assertEqual(self.err, "")
+        self.assertEqual({p.name for p in directory.iterdir()}, set(stay) | {"10-host.network.d"})
+        self.network("leave")
+        self.assertEqual(self.err, "")
+
+
+class Root(Steps):
+    """B1: the last step of it"""
+
+    def setUp(self):
+        super().setUp()
+        for tool in ("losetup", "mke2fs", "unshare", "nsenter"):
+            if not shutil.which(tool):
+                self.skipTest(f"no {tool}")
+        self.target = self.directory / "sysroot"
+        self.target.mkdir()
+        self.inside = self.namespace("--mount")
+        # utab is kept below /run, whatever $SCALEWAY_RUN says.
+        self.command("mount", "-t", "tmpfs", "run", "/run")
+
+    def command(self, *words, check=True):
+        return subprocess.run([*self.inside, *words], check=check, capture_output=True, timeout=TIMEOUT,
+                              text=True).stdout
+
+    def loop(self, image):
+        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest("no loop devices")
+        device = done.stdout.strip()
+        self.addCleanup(subprocess.run, ["losetup", "--detach", device])
+        # The mount namespace goes first (cleanups run backwards), or the device would stay busy.
+        self.addCleanup(self.command, "umount", "-l", str(self.target), check=False)
+        return device
+
+    def image(self, *directories, filesystem="ext4"):
+        if "\text4\n" not in pathlib.Path("/proc/filesystems").read_text():
+            self.skipTest("no ext4")
+        tree = self.directory / "tree"
+        tree.mkdir()
+        for name in directories:
+            (tree / name).mkdir()
+        image = self.directory / "image"
+        with open(image, "wb") as f:
+            f.truncate(8 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", filesystem, "-d", tree, image], check=True)
+        return self.loop(image)
+
+    def root(self, *args, status=0, **env):
+        return self.call("scaleway-root", "mount", *args, prefix=self.inside, status=status, **env)
+
+    def mounts(self):
+        return [line.split() for line in self.command("cat", "/proc/self/mountinfo").splitlines()
+                if line.split()[4] == str(self.target)]
+
+    def test_detects_type(self):
+        device = self.image("usr", "etc")
+        self.root("--type=", "--options=ro,noatime", device, self.target)
+        self.one_line("Mounted", device)
+        self.assertEqual(len(self.mounts()), 1)
+        self.assertIn("ext4", self.mounts()[0])
+        self.assertIn("ro,noatime", self.mounts()[0][5])
+        self.assertFalse(self.command("cat", "/run/mount/utab", check=False))
+
+        # Again is a success and mounts nothing over it.
+        self.root(device, self.target)
+        self.assertEqual(len(self.mounts()), 1)
+
+    def test_nbd_is_netdev(self):
+        device = self.image("usr", "etc")
+        number = os.stat(device).st_rdev
+        self.command("mount", "-t", "tmpfs", "dev", "/dev")
+        self.command("mknod", "/dev/nbd0", "b", str(os.major(number)), str(os.minor(number)))
+        self.command("mknod", "/dev/null", "c", "1", "3")
+        self.root("--type=ext4", "--options=", "/dev/nbd0", self.target)
+        self.assertEqual(len(self.mounts()), 1)
+        self.assertIn("_netdev", self.command("cat", "/run/mount/utab"))
+
+    def test_other_mount_on_target(self):
+        device = self.image("usr")
+        self.command("mount", "-t", "tmpfs", "x", str(self.target))
+        self.root(device, self.target, status=1)
+        self.one_line("is mounted on", "already")
+
+    def test_empty_file_system(self):
+        device = self.image()
+        self.root(device, self.target, status=1)
+        self.one_line("is empty", device)
+        self.assertEqual(self.mounts(), [])
+
+    def test_strange_file_system(self):
+        device = self.image("photos")
+        self.root(device, self.target)
+        self.assertIn("looks unlike a root", self.err)
+        self.assertEqual(len(self.mounts()), 1)
+
+    def test_wrong_type(self):
+        device = self.image("usr")
+        self.root("--type=nosuchfs", device, self.target, status=1)
+        self.one_line("'ext4'", "another type was asked for")
+
+    def test_partition_table(self):
+        image = self.directory / "disk"
+        with open(image, "wb") as f:
+            f.truncate(8 << 20)
+        for label, name in (("gpt", "GPT"), ("dos", "DOS")):
+            subprocess.run(["sfdisk", "-q", image], input=f"label: {label}\n,1M\n".encode(), check=True)
+            device = self.loop(image)
+            self.root(device, self.target, status=1)
+            self.one_line(f"'{device}' holds a {name} partition table, not a file system")
+
+    def test_no_file_system(self):
+        image = self.directory / "zeros"
+        with open(image, "wb") as f:
+            f.truncate(1 << 20)
+        device = self.loop(image)
+        self.root(device, self.target, status=1)
+        self.one_line("no file system that is known")
+
+        subprocess.run(["mkswap", device], check=True, capture_output=True)
+        self.root(device, self.target, status=1)
+        self.one_line("'swap' data, not a file system")
+
+    def test_damaged_file_system(self):
+        device = self.image("usr")
+        with open(device, "r+b") as f:  # the inode table and what is near, not the superblock
+            f.seek(4096)
+            f.write(b"\xff" * (1 << 20))
+        self.root(device, self.target, status=1)
+        self.one_line("'ext4'", "Failed to mount the root")
+
+    def test_not_there(self):
+        begin = time.monotonic()
+        self.root("--timeout=1", "/dev/no/such/device", self.target, status=1)
+        self.one_line("did not appear within 1 s", "root=")
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_not_a_device(self):
+        self.root("/dev/null", self.target, status=1)
+        self.one_line("is not a block device")
+        self.root("server:/export", self.target, status=1)
+        self.one_line("neither a path nor")
+        self.root("--timeout=0", "UUID=../../../etc", self.target, status=1)
+        self.one_line("did not appear")
+
+    def test_no_size(self):
+        image = self.directory / "nothing"
+        image.write_bytes(b"")
+        device = self.loop(image)
+        self.root("--timeout=0", device, self.target, status=1)
+        self.one_line("had no size")
+
+    def test_appears_late(self):
+        device = self.image("usr")
+        late = self.directory / "dev" / "disk"
+        with subprocess.Popen([*self.inside, BUILD / "scaleway-root", "mount", late / "root", self.target],
+                              env=self.environment(), stderr=subprocess.PIPE) as process:
+            time.sleep(0.5)
+            late.mkdir(parents=True)
+            time.sleep(0.1)
+            (late / "root").symlink_to(device)
+            begin = time.monotonic()
+            self.assertEqual(process.wait(TIMEOUT), 0, process.stderr.read())
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertEqual(len(self.mounts()), 1)
+
+
+class Switch(Steps):
+    """A20"""
+
+    def setUp(self):
+        super().setUp()
+        self.sysroot = self.directory / "sysroot"
+        (self.sysroot / "usr/lib/systemd").mkdir(parents=True)
+        (self.sysroot / "etc").mkdir()
+        (self.sysroot / "sbin").mkdir()
+        (self.sysroot / "usr/lib/os-release").write_text("ID=test\n")
+        (self.sysroot / "etc/os-release").symlink_to("../usr/lib/os-release")
+        self.init = self.sysroot / "usr/lib/systemd/systemd"
+        self.init.write_text("#!/bin/true\n")
+        self.init.chmod(0o755)
+        (self.sysroot / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
+        self.env_file = self.run_dir / "scaleway/switch-root.env"
+
+    def switch(self, *args, status=0):
+        self.call("scaleway-switch", *args, status=status, SCALEWAY_SYSROOT=str(self.sysroot))
+        if status != 0:
+            self.assertFalse(self.env_file.exists())
+            self.assertEqual(self.out, "")
+            self.one_line()
+
+    def test_absolute_link(self):
+        self.switch("/sbin/init")
+        self.assertEqual(self.env_file.read_text(), 'SCALEWAY_INIT="/sbin/init"\n')
+        self.assertTrue(self.out.startswith(">>> Switching to linux...\nEnd of Scaleway' initrd\n"))
+        self.assertEqual(self.err, "")
+
+    def test_bad_init(self):
+        (self.sysroot / "plain").write_text("x")
+        (self.sysroot / "empty").write_text("")
+        (self.sysroot / "empty").chmod(0o755)
+        (self.sysroot / "dangling").symlink_to("/bin/sh")
+        (self.sysroot / "loop").symlink_to("loop")
+        os.mkfifo(self.sysroot / "fifo", 0o755)
+        for path, words in (("", "is not an absolute path"), ("sbin/init", "is not an absolute path"),
+                            ("/sbin/foo", "does not exist on the root file system; set init="),
+                            ("/sbin", "is a directory"), ("/plain", "is not executable"),
+                            ("/empty", "is an empty file"), ("/fifo", "is not a regular file"),
+                            ("/dangling", "does not exist"), ("/loop", "cannot be opened"),
+                            ("/sbin/init x", "contains blanks"), ("/a\"b", "quotes"),
+                            ("/sbin/\x1b[2J", "'/sbin/?[2J'"), ("/sbin/init/x", "does not exist"),
+                            ("/" + "a" * 300, "cannot be opened")):
+            with self.subTest(path):
+                self.switch(path, status=1)
+                self.assertIn(words, self.err)
+
+    def test_quoting(self):
+        for name in ("a$b", "a`b", "ü"):
+            path = self.sysroot / name
+            shutil.copy(self.init, path)
+            self.switch("/" + name)
+            quoted = name.replace("$", "\\$").replace("`", "\\`")
+            self.assertEqual(self.env_file.read_text(), f'SCALEWAY_INIT="/{quoted}"\n')
+
+    def test_os_release(self):
+        (self.sysroot / "usr/lib/os-release").unlink()
+        self.switch("/sbin/init", status=1)
+        self.assertIn("os-release", self.err)
+        (self.sysroot / "etc/os-release").unlink()
+        (self.sysroot / "etc/os-release").write_text("ID=old\n")
+        self.switch("/sbin/init")
+
+    def test_no_sysroot(self):
+        shutil.rmtree(self.sysroot)
+        self.call("scaleway-switch", "/sbin/init", status=1, SCALEWAY_SYSROOT=str(self.sysroot))
+        self.one_line(str(self.sysroot))
+
+    def test_records_failure(self):
+        failure = self.run_dir / "scaleway/failure"
+        self.call("scaleway-switch", "/sbin/foo", status=1, SCALEWAY_SYSROOT=str(self.sysroot),
+                  SCALEWAY_FAILURE_FILE=str(failure))
+        self.assertEqual(failure.read_text(), self.err)
+
+
+class Failure(Steps):
+    """C4: the part on the console"""
+
+    def setUp(self):
+        super().setUp()
+        self.verb = self.directory / "verb"
+        reboot = self.directory / "reboot"
+        reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
+        reboot.chmod(0o755)
+        proc = self.directory / "proc"
+        proc.mkdir()
+        self.cmdline = proc / "cmdline"
+        self.cmdline.write_text("quiet\n")
+        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC": str(proc), "SCALEWAY_FAILURE_PAUSE": "1"}
+        (self.run_dir / "scaleway/failure").write_text("nbd0: server '10.1.2.3' refused\nsecond\n")
+
+    def start(self, **env):
+        """On a terminal of its own, as systemd starts it; returns what it writes through self.expect()."""
+        env = self.environment(**self.env | env)
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+        self.pid, self.fd, self.seen = pid, fd, b""
+        self.addCleanup(self.reap)
+
+    def reap(self):
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.pid = None
+
+    def read_some(self, deadline):
+        ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
+        self.assertTrue(ready, self.seen)
+        try:
+            data = os.read(self.fd, 4096)
+        except OSError:  # EIO: nobody has the terminal open any more
+            data = b""
+        self.seen += data
+        return data
+
+    def expect(self, text, seconds=15):
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            self.assertTrue(self.read_some(deadline), self.seen)
+
+    def end(self, seconds=15):
+        deadline = time.monotonic() + seconds
+        while self.read_some(deadline):
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = None
+        return os.waitstatus_to_exitcode(status)
+
+    def test_reboots_without_key(self):
+        begin = time.monotonic()
+        self.start()
+        self.expect(b"\x1b[1;31m")
+        self.expect(b">>> Boot failed: nbd0: server '10.1.2.3' refused\r\n")
+        self.expect(b"Press Enter within 1 s for a shell, else the server reboots.\r\n")
+        self.assertEqual(self.end(), 5)
+        self.assertGreater(time.monotonic() - begin, 0.9)
+        self.assertNotIn(b"second", self.seen)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_shell_on_enter(self):
+        self.start(SCALEWAY_FAILURE_PAUSE="30", PS1="prompt> ")
+        self.expect(b"Press Enter")
+        time.sleep(0.3)
+        os.write(self.fd, b"\x03\x1a\r")  # ^C and ^Z do not end it
+        self.expect(b"journalctl")
+        os.write(self.fd, b"case $- in *m*) echo JOB-CONT''ROL;; esac\n")
+        self.expect(b"JOB-CONTROL")
+        os.write(self.fd, b"sleep 100\n")
+        time.sleep(0.5)
+        os.write(self.fd, b"\x03")  # ends sleep, not the shell
+        os.write(self.fd, b"echo AL''IVE; stty -echo -icanon; exit 127\n")
+        self.expect(b"ALIVE")
+        self.assertFalse(self.verb.exists())
+        self.assertEqual(self.end(), 5)
+        self.assertNotIn(b"Failed to start", self.seen)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_earlier_keys_do_not_count(self):
+        env = self.environment(**self.env)
+        pid, fd = pty.fork()
+        if pid == 0:
+            time.sleep(1)
+            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+        self.pid, self.fd, self.seen = pid, fd, b""
+        self.addCleanup(self.reap)
+        os.write(fd, b"\r\r\r")
+        self.assertEqual(self.end(), 5)
+        self.assertNotIn(b"journalctl", self.seen)
+
+    def test_raw_terminal(self):
+        """A program died and left the terminal raw: Enter is a carriage return there."""
+        import tty
+        self.start(SCALEWAY_FAILURE_PAUSE="30")
+        tty.setraw(self.fd)
+        self.expect(b"Press Enter")
+        time.sleep(0.3)
+        os.write(self.fd, b"\r")
+        self.expect(b"journalctl")
+        os.write(self.fd, b"exit\n")
+        self.assertEqual(self.end(), 5)
+
+    def test_shell_at_once(self):
+        self.start(SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")
+        self.expect(b"journalctl")
+        os.write(self.fd, b"exit\n")
+        self.assertEqual(self.end(), 5)
+        self.assertNotIn(b"Press Enter", self.seen)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_poweroff(self):
+        self.start(SCALEWAY_FAILURE="poweroff")
+        self.expect(b"else the server powers off.")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "poweroff\n")
+
+    def test_locked(self):
+        for line, locked in (("rd.shell=0", True), ("a rd.shell=no b\n", True), ("rd.shell=0 rd.shell", False),
+                             ("xrd.shell=0", False), ("rd.shell=0 rd.shell=1\n", False)):
+            with self.subTest(line):
+                self.cmdline.write_text(line)
+                self.start()
+                time.sleep(0.3)
+                os.write(self.fd, b"\r")
+                if not locked:
+                    self.expect(b"journalctl")
+                    os.write(self.fd, b"exit\n")
+                self.assertEqual(self.end(), 5)
+                self.assertEqual(b"rd.shell=0" in self.seen, locked)
+                self.reap()
+
+    def test_locked_although_shell_is_set(self):
+        self.cmdline.write_text("rd.shell=0")
+        self.start(SCALEWAY_FAILURE="shell")
+        self.assertEqual(self.end(), 5)
+        self.assertIn(b"The server reboots in 1 s.", self.seen)
+        self.assertNotIn(b"journalctl", self.seen)
+
+    def test_bad_setting(self):
+        self.start(SCALEWAY_FAILURE="explode\x1b", SCALEWAY_FAILURE_PAUSE="1")
+        self.expect(b"SCALEWAY_FAILURE='explode?'")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_no_terminal(self):
+        for stdin in (subprocess.DEVNULL, subprocess.PIPE):
+            begin = time.monotonic()
+            process = subprocess.Popen([BUILD / "scaleway-failure"], env=self.environment(**self.env), stdin=stdin,
+                                       stdout=subprocess.PIPE, text=True, start_new_session=True)
+            out, _ = process.communicate(timeout=TIMEOUT)
+            self.assertEqual(process.returncode, 5)
+            self.assertGreater(time.monotonic() - begin, 0.9)
+            self.assertIn(">>> Boot failed: nbd0", out)
+            self.assertIn("The server reboots in 1 s.", out)
+
+    def test_hang_up(self):
+        """The terminal goes away while it waits: it must neither spin nor stop."""
+        self.start(SCALEWAY_FAILURE_PAUSE="2")
+        self.expect(b"Press Enter")
+        os.close(self.fd)
+        self.fd = None
+        _, status, usage = os.wait4(self.pid, 0)
+        self.pid = None
+        self.assertEqual(os.waitstatus_to_exitcode(status), 5)
+        self.assertLess(usage.ru_utime + usage.ru_stime, 0.5)
+
+    def test_reason_from_systemctl(self):
+        (self.run_dir / "scaleway/failure").unlink()
+        fake = self.directory / "bin"
+        fake.mkdir()
+        (fake / "systemctl").write_text("#!/bin/sh\n"
+                                        "echo 'a.service loaded failed failed A\x1b'\n"
+                                        "echo '  b.mount  loaded failed x'\n")
+        (fake / "systemctl").chmod(0o755)
+        self.start(PATH=f"{fake}:{os.environ['PATH']}")
+        self.expect(b">>> Boot failed: failed units: a.service, b.mount\r\n")
+        self.assertEqual(self.end(), 5)
+
+    def test_systemctl_hangs_or_floods(self):
+        (self.run_dir / "scaleway/failure").write_text("\n")
+        fake = self.directory / "bin"
+        fake.mkdir()
+        for script in ("exec sleep 100", "exec yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "exit 1"):
+            (fake / "systemctl").write_text(f"#!/bin/sh\n{script}\n")
+            (fake / "systemctl").chmod(0o755)
+            self.start(PATH=f"{fake}:{os.environ['PATH']}")
+            self.assertEqual(self.end(), 5)
+            self.assertLess(len(self.seen), 2000)
+            self.reap()
+
+    def test_without_systemd(self):
+        """systemctl fails: reboot(2). In a PID namespace of its own that ends only the namespace, pid_namespaces(7)."""
+        fake = self.directory / "bin"
+        fake.mkdir()
+        (fake / "systemctl").write_text(f'#!/bin/sh\necho "$*" >>{self.verb}\nexit 1\n')
+        (fake / "systemctl").chmod(0o755)
+        env = self.environment(**self.env, PATH=f"{fake}:{os.environ['PATH']}", SCALEWAY_FAILURE="poweroff")
+        del env["SCALEWAY_REBOOT_COMMAND"]
+        ours = os.readlink("/proc/self/ns/pid")
+        guard = f'test $$ = 1 && test "$(readlink /proc/self/ns/pid)" != "{ours}" || exit 77'
+        done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c",
+                               f'{guard}; exec "{BUILD}/scaleway-failure"'],
+                              env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, text=True)
+        if done.returncode in (1, 77):
+            self.skipTest("no PID namespaces")
+        self.assertEqual(done.returncode, -signal.SIGINT)  # what the kernel ends the namespace with, for RB_POWER_OFF
+        self.assertIn("systemd did not poweroff in time", done.stderr)
+        self.assertEqual(self.verb.read_text(), "--force poweroff\n")
+
+    def test_bad_reason_file(self):
+        for content in (b"\x1b[2J\xff\n", b"x" * 100000):
+            (self.run_dir / "scaleway/failure").write_bytes(content)
+            self.start(PATH="/nonexistent")
+            self.assertEqual(self.end(), 5)
+            self.assertLess(len(self.seen), 2000)
+            self.assertNotIn(b"\x1b[2J", self.seen)
+            self.reap()
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("not root, skipped")
+        sys.exit(77)
+    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+    unittest.main(verbosity=2)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""The main job: a server boots from its NBD volume and the control plane knows."""
+
+import re
+
+import documents
+from bench import BASE_CMDLINE, CACHE
+from process import package_file
+from testing import absent, check, contains, equal, in_order, rows
+from vm import LOGIN, initrd_probe
+
+E2 = {
+    "jobs": "systemctl --no-pager list-jobs",
+    "units": "systemctl --no-pager --plain --no-legend --all list-units 'scaleway-*'",
+    "documentation": "systemctl --no-pager show --property=Id,Documentation 'scaleway-*'",
+    "boot": "systemctl --no-pager cat scaleway-boot.service",
+    "failed": "systemctl --no-pager --plain --no-legend --failed",
+}
+
+
+@rows("A1", "A2", "A5", "A6", "A10", "A12", "A20", "A21", "B1", "E1", "E2")
+def test_newstyle(bench):
+    ds_identify = package_file("cloud-init", "/usr/lib/cloud-init/ds-identify", CACHE)
+    with open(ds_identify, encoding="utf-8") as f:
+        bench.add_to_root("/opt/ds-identify", f.read())
+    tags = ["some tag", "password=hidden"]
+    vm = bench.boot(tags=tags, overlay=initrd_probe(E2.values()))
+    bench.wait_booted()
+    console = vm.console.text
+
+    what = "on the console (A1 A2)"
+    contains(console, r"^>>> Initrd build: \d+\.\d+\.\d+ \(.+\) - \d{4}-\d\d-\d\d$", what)
+    contains(console, r"^>>> Kernel version: \d+\.\d+", what)
+    contains(console, r"^>>> Kernel cmdline: .*root=/dev/nbd0", what)
+    contains(console, r"^>>> Memory: \d+ MiB$", what)
+    contains(console, r"^>>> CPU: .*, 2 cores$", what)
+    fetched = bench.requests("GET", "/conf")[0]["time"] - vm.started
+    times = {"banner": vm.console.time_of("^>>> Initrd build:"), "CPU": vm.console.time_of("^>>> CPU:"), "fetch": fetched,
+             "server id": vm.console.time_of("^>>> Server ID:"), "footer": vm.console.time_of("^>>> Switching to linux"),
+             "login": vm.console.time_of(LOGIN)}  # fmt: skip
+    in_order(times, "order of the boot (A1 A2 A6 A20)")
+    sees_the_metadata(bench, console)
+
+    equal(len(bench.requests("GET", "/conf")), 1, "one fetch per boot (A5)")
+    sees_the_units(vm.probe("probe"))
+    leaves_the_caches(bench, vm)
+    contains(vm.run("findmnt -no SOURCE /"), "^/dev/nbd0$", "root (A12 B1)")
+    vm.run("test -e /run/scaleway/remote-boot && test -d /var/run/scaleway")
+    # ds-identify goes by the DMI vendor or the word scaleway of the command line; cloud-init itself also by the folder.
+    vm.run("PATH=/usr/sbin:/usr/bin /opt/ds-identify --force", ok=None)
+    contains(vm.run("cat /run/cloud-init/cloud.cfg"), r"datasource_list:.*\bScaleway\b", "cloud-init's detection (A21)")
+
+
+def sees_the_metadata(bench, console):
+    what = "metadata on the console (A6)"
+    for label, value in {
+        "Server ID": documents.SERVER_ID,
+        "Private IP": "10.42.0.10",
+        "Public IP": "203.0.113.42",
+        "Hostname": "bench-server",
+        "Commercial type": "C2S",
+        "Timezone": "UTC",
+    }.items():
+        contains(console, rf"^>>> {label}: {re.escape(value)}$", what)
+    contains(console, r"^>>> Platform: .*par1", what)
+    contains(console, r"^>>> Organization: 8x+1$", what)
+    contains(console, r"^>>> Tags: .*some tag", what)
+    contains(console, rf"^>>> Volumes: 0: .*{re.escape(bench.server.uri)}", what)
+    absent(console, documents.ORGANIZATION, "the organization is masked (A6)")
+    absent(console, "hidden", "secrets stay off the console")
+
+
+def sees_the_units(probe):
+    for name, command in E2.items():
+        equal(probe[command].status, 0, f"{command} in the initrd (E2): {probe[command]}")
+    contains(probe[E2["units"]], r"scaleway-local\.service +loaded +active", "units (E2)")
+    contains(probe[E2["units"]], r"scaleway-nbd@0\.service +loaded +active", "units (E2)")
+    equal(probe[E2["failed"]].strip(), "", "failed units in the initrd")
+    for block in probe[E2["documentation"]].split("\n\n"):
+        contains(block, r"^Documentation=\S+", "every unit has Documentation= (E2)")
+
+
+def leaves_the_caches(bench, vm):
+    what = "caches in the booted system (A5)"
+    text = vm.read("/run/scw-metadata.cache").strip().splitlines()
+    # The state is that of the moment of the fetch, and the order of lines means nothing.
+    equal(sorted(text), sorted(documents.flatten(bench.document).splitlines()), what)
+    equal(vm.run("readlink /run/oc-metadata.cache").strip(), "scw-metadata.cache", what)
+    contains(vm.read("/run/scaleway/metadata.json"), documents.SERVER_ID, what)
+    equal(vm.read("/run/scaleway/metadata-address").strip(), "169.254.42.42", what)
+
+
+@rows("A12", "B1")
+def test_oldstyle(bench):
+    vm = bench.boot(nbd="nbdkit-oldstyle")
+    bench.wait_booted()
+    contains(vm.run("findmnt -no SOURCE /"), "^/dev/nbd0$", "root")
+    vm.run("touch /var/tmp/written && sync")
+
+
+@rows("B1")
+def test_nbd_server(bench):
+    vm = bench.boot(nbd="nbd-server")
+    bench.wait_booted()
+    vm.run("test -e /sys/block/nbd0/pid")
+
+
+@rows("B1")
+def test_qemu_nbd(bench):
+    vm = bench.boot(nbd="qemu-nbd")
+    bench.wait_booted()
+    vm.run("test -e /sys/block/nbd0/pid")
+
+
+@rows("B1", "E1")
+def test_lean(bench):
+    """The lean initrd of dracut-netboot.conf, and the old name of the mode."""
+    check(bench.parts.initrd_lean, "there is no lean initrd")
+    bench.boot(initrd="lean", base=BASE_CMDLINE.replace("boot=local", "boot=nbd"), nbd="nbdkit-oldstyle")
+    bench.wait_booted()
