@@ -66,10 +66,10 @@ int nbd_record_write(unsigned index, const NbdRecord *r) {
 int nbd_record_read(unsigned index, NbdRecord *ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         int k, block_size, flags, oldstyle;
-        const char *uri, *identifier;
+        json_t *o, *identifier;
+        const char *uri;
         json_int_t size;
         size_t n;
-        json_t *o;
 
         assert(ret);
 
@@ -84,7 +84,7 @@ int nbd_record_read(unsigned index, NbdRecord *ret) {
         if (!o)
                 return -EBADMSG;
 
-        if (json_unpack(o, "{s:s, s:s?, s:I, s:i, s:i, s:b}", "uri", &uri, "identifier", &identifier, "size", &size,
+        if (json_unpack(o, "{s:s, s:o, s:I, s:i, s:i, s:b}", "uri", &uri, "identifier", &identifier, "size", &size,
                         "block_size", &block_size, "flags", &flags, "oldstyle", &oldstyle) < 0) {
                 json_decref(o);
                 return -EBADMSG;
@@ -97,7 +97,7 @@ int nbd_record_read(unsigned index, NbdRecord *ret) {
                 .flags = (uint16_t) flags,
                 .oldstyle = oldstyle,
         };
-        k = strdup_to(&ret->identifier, identifier);
+        k = strdup_to(&ret->identifier, json_string_value(identifier));
         json_decref(o);
         if (!ret->uri || k < 0) {
                 nbd_record_done(ret);

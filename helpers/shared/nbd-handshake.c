@@ -348,9 +348,17 @@ static int read_export(struct nbd_handle *h, NbdExport *ret, char **ret_reason) 
         return 0;
 }
 
+/* True if the peer has ended the connection and all that it sent was read. libnbd has no errno of its own for that. */
+static bool is_closed(int fd) {
+        char c;
+        ssize_t k = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+        return k == 0 || (k < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 /* Turns libnbd's last error into one of ours; error is an errno or 0. */
-static int fail_libnbd(char **ret_reason, int error, const char *export_name) {
-        const char *text = nbd_get_error();
+static int fail_libnbd(int fd, char **ret_reason, int error, const char *export_name) {
+        const char *text = nbd_get_error(), *detail;
 
         switch (error) {
         case ENOENT:
@@ -362,12 +370,15 @@ static int fail_libnbd(char **ret_reason, int error, const char *export_name) {
                 return fail(ret_reason, -EPERM, "the server refuses the export '%s'", export_name);
         case ESHUTDOWN:
                 return fail(ret_reason, -ECONNREFUSED, "the server is shutting down");
-        case ENOTCONN:
-        case ECONNRESET:
-        case EPIPE:
-                return fail_closed(ret_reason);
+        case ENOMEM:
+                return fail_errno(ret_reason, -ENOMEM);
         default:
-                return fail(ret_reason, -EPROTO, "the server does not keep to the NBD protocol (%s)", text ?: "no details");
+                if (is_closed(fd))
+                        return fail_closed(ret_reason);
+                /* "nbd_poll: handshake: ..." */
+                detail = text ? strstr(text, "handshake: ") : NULL;
+                return fail(ret_reason, -EPROTO, "the server does not keep to the NBD protocol (%s)",
+                            detail ? detail + strlen("handshake: ") : text ?: "no details");
         }
 }
 
@@ -377,7 +388,7 @@ static int drive(struct nbd_handle *h, usec_t deadline) {
                 int k = nbd_poll(h, remaining_msec(deadline));
 
                 if (k < 0)
-                        return nbd_get_errno() == 0 ? -ECONNRESET : -nbd_get_errno();
+                        return nbd_get_errno() == 0 ? -EPROTO : -nbd_get_errno();
                 if (k == 0 && now_usec() >= deadline)
                         return -ETIMEDOUT;
         }
@@ -424,19 +435,19 @@ static int handshake_newstyle(int fd, const char *export_name, usec_t deadline, 
         if (nbd_aio_connect_socket(h, copy) < 0) {
                 r = -nbd_get_errno();
                 safe_close(copy);
-                return fail_libnbd(ret_reason, -r, export_name);
+                return fail_libnbd(fd, ret_reason, -r, export_name);
         }
 
         r = drive(h, deadline);
         if (r >= 0 && nbd_aio_is_negotiating(h)) {
                 if (nbd_aio_opt_go(h, (nbd_completion_callback) { .callback = option_completed, .user_data = &refused }) < 0)
-                        return fail_libnbd(ret_reason, nbd_get_errno(), export_name);
+                        return fail_libnbd(fd, ret_reason, nbd_get_errno(), export_name);
                 r = drive(h, deadline);
         }
         if (r == -ETIMEDOUT)
                 return fail_timeout(ret_reason, timeout);
         if (r < 0 || refused != 0)
-                return fail_libnbd(ret_reason, refused != 0 ? refused : -r, export_name);
+                return fail_libnbd(fd, ret_reason, refused != 0 ? refused : -r, export_name);
         if (!nbd_aio_is_ready(h))
                 return fail_closed(ret_reason);
 

@@ -61,7 +61,7 @@ static long long number_of(const char *path, const char *key) {
         return value;
 }
 
-/* Free pages that wait in lists of their own for each processor: they are not in MemFree, and may be tens of MiB. In kB. */
+/* kB of free pages that wait in lists of their own for each processor: not in MemFree, and often tens of MiB. */
 static long long free_in_lists(void) {
         FILE *f = fopen("/proc/zoneinfo", "re");
         long long pages = 0, count;

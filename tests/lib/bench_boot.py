@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""`tests/bench boot`: from the start of the kernel to the init of a root on NBD, ours and the peers, in turn, in one run.
+"""`tests/bench boot`: from the start of the kernel to the init of a root on NBD, ours and the peers in turn, in one run.
 
 What is read, and where:
 
-    boot    the guest's CLOCK_BOOTTIME when /bench-init starts. It counts from the kernel's own time zero, so neither the
-            firmware nor the loading of the initrd is in it; under QEMU it runs with the host's clock.
+    boot    the guest's CLOCK_BOOTTIME when /bench-init starts. It counts from the kernel's own time zero, so neither
+            the firmware nor the loading of the initrd is in it; under QEMU it runs with the host's clock.
     wall    the host's clock from the start of QEMU to the line that /bench-init writes: boot, plus what comes before
             the kernel. The same for every peer but for the loading of a larger initrd.
     cpu     user and system time of QEMU when that line arrives
     initrd  bytes of the file
-    memory  MemTotal - MemAvailable a second after init has started, with the page cache dropped, less the free pages that
-            wait in the lists of the processors: they make a difference of 20 MiB and say nothing
+    memory  MemTotal - MemAvailable a second after init has started, with the page cache dropped, less the free pages
+            that wait in the lists of the processors: they make a difference of 20 MiB and say nothing
     forks   processes and threads that were created since the kernel started
 
-One VM runs at a time. Each boot has a network, a DHCP server, an NBD server and (ours only) a control plane of its own, and
-a fresh copy-on-write view of the same root."""
+One VM runs at a time. Each boot has a network, a DHCP server, an NBD server and (ours only) a control plane of its own,
+and a fresh copy-on-write view of the same root."""
 
 import argparse
 import os
@@ -53,7 +53,7 @@ FIGURES = [
 
 
 class CopyOnWrite(nbd.Nbdkit):
-    """A view of the root for one boot: what is written is gone with the server. It logs nothing, the log would cost time."""
+    """A view of the root for one boot: what is written is gone with the server. It logs nothing: that costs time."""
 
     export = nbd.EXPORT  # initramfs-tools wants a name
 
@@ -126,10 +126,13 @@ def warm(*paths):
 def tell(result):
     if "error" in result:
         lines = result["error"].strip().splitlines()
-        print("\n    ".join([f"  {result['round']:>3}  {result['peer']:16} FAILED: {lines[0]}", *lines[1:]]), flush=True)
+        lines[0] = f"  {result['round']:>3}  {result['peer']:16} FAILED: {lines[0]}"
+        print("\n    ".join(lines), flush=True)
     else:
-        print(f"  {result['round']:>3}  {result['peer']:16} boot {result['boot']:6.2f} s  wall {result['wall']:6.2f} s  "
-              f"cpu {result['cpu']:6.2f} s  memory {result['memory'] / (1 << 20):6.1f} MiB  forks {result['forks']}", flush=True)
+        figures = "".join(f"  {key} {result[key]:6.2f} s" for key in ("boot", "wall", "cpu"))
+        memory = result["memory"] / (1 << 20)
+        print(f"  {result['round']:>3}  {result['peer']:16}{figures}  memory {memory:6.1f} MiB  forks {result['forks']}",
+              flush=True)  # fmt: skip
 
 
 def report(rounds, peers):
@@ -170,16 +173,18 @@ def run(arguments):
         interrupted = True
         print("bench: interrupted; the report is of the boots so far")
 
+    if not rounds:
+        return 1
     summarized, ratio = report(rounds, peers)
+    shown = {"host": "HOST", "port": "PORT", "export": "EXPORT", "address": "ADDRESS"}
     document = {
         "machine": host,
         "kernel": os.path.basename(kernel),
-        "peers": {p.name: {"title": p.title, "cmdline": p.command_line(host="HOST", port="PORT", export="EXPORT", address="ADDRESS"),
-                           "initrd": p.initrd} for p in peers},
+        "peers": {p.name: {"title": p.title, "cmdline": p.command_line(**shown), "initrd": p.initrd} for p in peers},
         "rounds": rounds,
         "summary": summarized,
         "ratios": ratio,
-    }  # fmt: skip
+    }
     print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, 'bench-boot', document))}")
     return 1 if interrupted or any("error" in r for r in rounds) else 0
 

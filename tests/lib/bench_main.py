@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Measures the initrd beside its peers. Each bench prints tables with the ratios of medians and writes all raw figures into
-one JSON file below tests/cache/logs."""
+"""Measures the initrd beside its peers. Each bench prints tables with the ratios of medians and writes all raw
+figures into one JSON file below tests/cache/logs."""
 
 import argparse
 import fcntl
@@ -27,12 +27,15 @@ def parse(argv):
 
 
 def terminate(number, frame):
-    """SIGTERM ends the bench as ^C does: what it started goes first."""
+    """What the bench started goes first; a second signal must not disturb that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main(argv):
     arguments = parse(argv)
+    signal.signal(signal.SIGINT, terminate)
     signal.signal(signal.SIGTERM, terminate)
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "bench.lock"), "w", encoding="utf-8") as lock:

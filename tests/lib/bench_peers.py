@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What `tests/bench boot` boots: our two initrds, those of the peers, and the root file system that all of them mount.
 
-Everything is cached below tests/cache/bench under a hash of what it is made from. All peers boot the kernel of our image:
-its modules are lent to the tree in which their initrds are generated."""
+Everything is cached below tests/cache/bench under a hash of what it is made from. All peers boot the kernel of our
+image: its modules are lent to the tree in which their initrds are generated."""
 
 import dataclasses
 import hashlib
@@ -121,7 +121,7 @@ def build_program(name):
     need(compiler)
 
     def build(path):
-        run([compiler, "-std=gnu17", "-D_GNU_SOURCE", "-Os", "-Wall", "-Wextra", "-Wshadow", "-static", "-s", "-o", path, source])
+        run([compiler, *"-std=gnu17 -D_GNU_SOURCE -Os -Wall -Wextra -Wshadow -static -s".split(), "-o", path, source])
 
     return cached(name, digest(source, compiler), build)
 
@@ -183,7 +183,8 @@ def build_tree():
     def build(path):
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="tree-") as folder:
             shutil.copy(conf, folder)
-            run(["mkosi", f"--directory={folder}", f"--local-mirror={image.mirror()}", f"--output-dir={folder}", "build"])
+            options = [f"--directory={folder}", f"--local-mirror={image.mirror()}", f"--output-dir={folder}"]
+            run(["mkosi", *options, "build"])
             os.rename(os.path.join(folder, "peers"), path)
 
     return cached("tree", digest(conf), build)

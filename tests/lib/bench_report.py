@@ -34,7 +34,8 @@ def summary(rounds, figures, peers):
         for peer in peers:
             raw = values(rounds, peer, figure.key)
             if raw:
-                result[figure.key][peer] = {"n": len(raw), "min": min(raw), "median": statistics.median(raw), "max": max(raw)}
+                middle = statistics.median(raw)
+                result[figure.key][peer] = {"n": len(raw), "min": min(raw), "median": middle, "max": max(raw)}
     return result
 
 
@@ -58,7 +59,10 @@ def table(figure, rows, ratio, ours):
     """Lines: a row for each peer, and in the last columns what each of ours is of it."""
     ours = [name for name in ours if name in rows]
     base = rows.get(figure.base, {}).get("median")
-    head = ["", "n", "min", "median", "max"] + (["over floor"] if base is not None else []) + [f"{name} ÷ it" for name in ours]
+    head = ["", "n", "min", "median", "max"]
+    if base is not None:
+        head.append(f"over {figure.base}")
+    head += [f"{name} ÷ it" for name in ours]
     lines = [head]
 
     def number(value):
@@ -73,7 +77,7 @@ def table(figure, rows, ratio, ours):
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     text = [f"{figure.title} ({figure.unit})"]
     for line in lines:
-        cells = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        cells = [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
         text.append("  " + "  ".join(cells).rstrip())
     return text
 

@@ -187,7 +187,7 @@ class RealServers(unittest.TestCase):
                 f.truncate(SIZE)
             with open(d + '/config', 'w', encoding='ascii') as f:
                 f.write(f'[generic]\nlistenaddr = 127.0.0.1\nport = {port}\n[root]\nexportname = {d}/disk\nflush = true\n')
-            with server('nbd-server', '-d', '-C', d + '/config', port=port):
+            with server('nbd-server', '-n', '-C', d + '/config', port=port):
                 self.assertIn('SEND_FLUSH', self.assert_offers(port, 'newstyle', 'root'))
                 status, out, err, _ = probe(port, export='other')
                 self.assertEqual((status, out), (1, ''))

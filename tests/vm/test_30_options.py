@@ -41,7 +41,8 @@ def test_no_metadata(bench):
 def test_odd_words(bench):
     """Unknown keys, empty values, a value that is none, and as many characters as the kernel of x86 takes: a longer line kills
     the kernel itself, so that 4,000 characters are a test of the generator."""
-    odd = "foo bar= =x == init= nameserver= rootflags= ip= METADATA_IP= scaleway.unknown=1 rd.scaleway.failure=never 'quote \"open"
+    odd = "foo bar= =x == init= nameserver= rootflags= ip= METADATA_IP= scaleway.unknown=1 rd.scaleway.failure=never"
+    odd += " 'quote \"open"
     filler = " filler="
     filler += "x" * (CMDLINE_MAX - len(f"{BASE_CMDLINE} {odd}{filler}"))
     vm = bench.boot(cmdline=odd + filler)
