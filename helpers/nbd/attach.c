@@ -19,10 +19,10 @@
 #define WARN_INTERVAL_USEC (15 * USEC_PER_SEC)
 #define PERMANENT_TRIES_MAX 3U
 #define BUSY_TIMEOUT_USEC (5 * USEC_PER_SEC)
-#define BUSY_PAUSE_USEC (100 * USEC_PER_MSEC)
+#define BUSY_PAUSE_USEC (50 * USEC_PER_MSEC)
 #define BLOCK_SIZE_MIN 512U
-/* Measured: with TIMEOUT=0 in CONNECT this resends what was under way within 2 s of a reconnect, and does not end the connection
- * to a server that needs longer for an answer. */
+/* Measured: with TIMEOUT=0 in CONNECT this resends what was under way within 2 s of a reconnect, and does not end the
+ * connection to a server that needs longer for an answer. */
 #define IO_TIMEOUT_MSEC 2000U
 
 /* Outcome of one try. reason completes "Cannot attach nbd0 to '...': ". */
@@ -52,15 +52,17 @@ static _printf_(4, 5) int try_fail(Try *t, int error, bool permanent, const char
         return error;
 }
 
-/* The identifier is the volume; without one there is only what the record says, if it is about this connection. */
+/* The identifier is the volume; without one the address is all that there is to compare. The record must be there and
+ * fit, because sysfs goes on showing a device as attached that was detached while it was open. */
 static bool same_volume(const AttachOptions *o, const NbdStatus *s, const NbdRecord *record) {
-        if (o->identifier)
-                return streq_ptr(s->backend, o->identifier);
+        if (record->size != s->size || !streq_ptr(record->identifier, s->backend) ||
+            !streq_ptr(o->identifier, s->backend))
+                return false;
 
-        return !s->backend && record->size == s->size && streq_ptr(record->uri, o->uri_text);
+        return o->identifier || streq_ptr(record->uri, o->uri_text);
 }
 
-/* Returns 1 if the volume is attached already, 0 if the device is free, -EBUSY if another volume is there. */
+/* Returns 1 if the volume is attached already, 0 if the device is free, -EBUSY if something else is there. */
 static int check_attached(const AttachOptions *o, Try *t) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
         _cleanup_(nbd_status_done) NbdStatus s = {};
@@ -74,17 +76,19 @@ static int check_attached(const AttachOptions *o, Try *t) {
                 return 0;
 
         r = nbd_record_read(o->index, &record);
-        if (r < 0 && r != -ENOENT)
-                log_debug_errno(r, "Failed to read the record of nbd%u, ignoring: %m", o->index);
+        if (r < 0)
+                return try_fail(t, -EBUSY, /* permanent= */ false,
+                                "the device is attached by another program, or was detached while it was open");
         if (same_volume(o, &s, &record))
                 return 1;
 
-        other = printable(record.uri ?: s.backend ?: "a server that this program does not know", URI_PRINT_MAX);
-        return try_fail(t, -EBUSY, /* permanent= */ true, "the device is attached to '%s'; 'scaleway-nbd detach %u' frees it",
-                        other ?: "", o->index);
+        other = printable(record.uri, URI_PRINT_MAX);
+        return try_fail(t, -EBUSY, /* permanent= */ true,
+                        "the device is attached to '%s'; 'scaleway-nbd detach %u' frees it", other ?: "", o->index);
 }
 
-/* Chooses what the kernel needs to know. It does I/O in whole blocks only, so the bytes after the last whole one are out of reach. */
+/* Chooses what the kernel needs to know. It does I/O in whole blocks only, so the bytes after the last whole one are
+ * out of reach. */
 static int prepare_connection(const AttachOptions *o, const NbdExport *e, NbdConnection *ret, Try *t) {
         uint32_t block_size = MAX(e->block_size_min, BLOCK_SIZE_MIN);
         long page_size = sysconf(_SC_PAGESIZE);
@@ -93,8 +97,9 @@ static int prepare_connection(const AttachOptions *o, const NbdExport *e, NbdCon
         if ((block_size & (block_size - 1)) != 0)
                 return try_fail(t, -EPROTO, true, "the server's block size of %u is not a power of two", block_size);
         if (block_size > page_size)
-                return try_fail(t, -EOPNOTSUPP, true, "the server wants blocks of %u bytes, this kernel has at most %li",
-                                block_size, page_size);
+                return try_fail(t, -EOPNOTSUPP, true,
+                                "the server wants blocks of %u bytes, this kernel has at most %li", block_size,
+                                page_size);
 
         size = e->size - e->size % block_size;
         if (size == 0)
@@ -113,14 +118,17 @@ static int prepare_connection(const AttachOptions *o, const NbdExport *e, NbdCon
         return 0;
 }
 
-/* udev opens a device when it appears and when it changes, and while it is open the kernel says EBUSY. */
-static int connect_device(NbdNetlink *n, const NbdConnection *c, Try *t) {
-        usec_t deadline = now_usec() + BUSY_TIMEOUT_USEC;
+/* udev opens a device when it appears and when it changes, and while it is open the kernel says EBUSY, on the console
+ * too. */
+static int connect_device(NbdNetlink *n, const NbdConnection *c, usec_t timeout, Try *t) {
+        usec_t deadline = now_usec() + MIN(timeout, BUSY_TIMEOUT_USEC), pause = BUSY_PAUSE_USEC;
         bool connected = false;
         int r;
 
-        while ((r = nbd_netlink_connect(n, c)) == -EBUSY && now_usec() < deadline)
-                sleep_usec(BUSY_PAUSE_USEC);
+        while ((r = nbd_netlink_connect(n, c)) == -EBUSY && now_usec() < deadline) {
+                sleep_usec(pause);
+                pause = MIN(pause * 2, USEC_PER_SEC);
+        }
         if (r >= 0)
                 return 0;
 
@@ -189,7 +197,7 @@ static int try_attach(const AttachOptions *o, usec_t timeout, NbdRecord *record,
         r = prepare_connection(o, &e, &c, t);
         if (r < 0)
                 return r;
-        r = connect_device(n, &c, t);
+        r = connect_device(n, &c, timeout, t);
         if (r < 0)
                 return r;
         r = finish_device(n, o->index, t);
@@ -235,7 +243,7 @@ int attach_volume(const AttachOptions *o) {
                 usec_t now = now_usec();
                 int r;
 
-                r = try_attach(o, now < deadline ? deadline - now : USEC_PER_SEC, &record, &t);
+                r = try_attach(o, MAX(now < deadline ? deadline - now : 0, USEC_PER_SEC), &record, &t);
                 if (r >= 0 && t.already) {
                         log_notice("nbd%u: already attached to '%s'", o->index, uri);
                         return 0;
@@ -245,17 +253,18 @@ int attach_volume(const AttachOptions *o) {
 
                 now = now_usec();
                 n_permanent += t.permanent;
-                if (now + pause >= deadline || n_permanent >= PERMANENT_TRIES_MAX)
-                        return log_error_errno(r, "Cannot attach nbd%u to '%s': %s (gave up after %llu s, %u tries)", o->index,
-                                               uri, t.reason ?: strerror(-r),
+                if (now >= deadline || n_permanent >= PERMANENT_TRIES_MAX)
+                        return log_error_errno(r, "Cannot attach nbd%u to '%s': %s (gave up after %llu s, %u tries)",
+                                               o->index, uri, t.reason ?: strerror(-r),
                                                (unsigned long long) ((now - begin) / USEC_PER_SEC), n);
 
                 if (now >= next_warning) {
-                        log_warning("Cannot attach nbd%u to '%s' yet: %s; trying for another %llu s at most", o->index, uri,
-                                    t.reason ?: strerror(-r), (unsigned long long) ((deadline - now) / USEC_PER_SEC));
+                        log_warning("Cannot attach nbd%u to '%s' yet: %s; trying for another %llu s at most", o->index,
+                                    uri, t.reason ?: strerror(-r),
+                                    (unsigned long long) ((deadline - now) / USEC_PER_SEC));
                         next_warning = now + WARN_INTERVAL_USEC;
                 }
-                sleep_usec(pause);
+                sleep_usec(MIN(pause, deadline - now));
                 pause = MIN(pause * 2, PAUSE_MAX_USEC);
         }
 }
@@ -276,6 +285,8 @@ int detach_volume(unsigned index) {
                 /* EINVAL: the device has gone since. */
                 if (r < 0 && r != -EINVAL)
                         return log_error_errno(r, "Cannot detach nbd%u: the kernel does not disconnect it: %m", index);
+                if (nbd_wait_free(index) < 0)
+                        log_warning("nbd%u: disconnected, but a program still has it open.", index);
         }
 
         r = nbd_record_remove(index);

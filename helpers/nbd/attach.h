@@ -16,8 +16,8 @@ typedef struct AttachOptions {
 
 /* Both log what they did or why they did not, and return 0 or a negative errno. */
 
-/* Tries until the volume is attached, the time is over or it is clear that it will not work. A volume that is attached already is
- * success; another one in its place is -EBUSY. */
+/* Tries until the volume is attached, the time is over or it is clear that it will not work. A volume that is attached
+ * already is success; another one in its place is -EBUSY. */
 _must_check_ int attach_volume(const AttachOptions *o);
 
 /* A device that is free is success. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Attaches an NBD volume to /dev/nbdN, and detaches, checks, lists.
  *
- * As scaleway-nbd@N.service it runs after the network is up and before the root file system is mounted (volume 0) or used (the
- * others). It expects the URI in its arguments and the kernel's NBD driver loaded. It leaves /dev/nbdN with the connection in the
- * kernel, which from then on needs no process, and RUN_NBD_DIR/N.json. */
+ * As scaleway-nbd@N.service it runs after the network is up and before the root file system is mounted (volume 0) or
+ * used (the others). It expects the URI in its arguments and the kernel's NBD driver loaded. It leaves /dev/nbdN with
+ * the connection in the kernel, which from then on needs no process, and RUN_NBD_DIR/N.json. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -50,7 +50,8 @@ static int parse_index(const char *s, unsigned *ret) {
         if (r < 0) {
                 _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
 
-                return log_error_errno(r, "'%s' is no NBD device: say 0 to %u, or nbdN, or /dev/nbdN", p ?: "", NBD_INDEX_MAX);
+                return log_error_errno(r, "'%s' is no NBD device: say 0 to %u, or nbdN, or /dev/nbdN", p ?: "",
+                                       NBD_INDEX_MAX);
         }
 
         return 0;
@@ -92,7 +93,9 @@ static int verb_attach(char *arguments[]) {
         if (r < 0)
                 return r;
 
-        o.dead_timeout = arg_dead_timeout_set ? arg_dead_timeout : o.index == 0 ? DEAD_TIMEOUT_ROOT_SEC : DEAD_TIMEOUT_OTHER_SEC;
+        o.dead_timeout = arg_dead_timeout_set ? arg_dead_timeout
+                         : o.index == 0       ? DEAD_TIMEOUT_ROOT_SEC
+                                              : DEAD_TIMEOUT_OTHER_SEC;
         return attach_volume(&o);
 }
 

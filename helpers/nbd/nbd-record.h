@@ -3,8 +3,8 @@
 
 #include "macro.h"
 
-/* RUN_NBD_DIR/N.json: what the kernel does not know about an attached volume. Whoever has to connect it again, in the initrd or at
- * shutdown, reads it there. */
+/* RUN_NBD_DIR/N.json: what the kernel does not know about an attached volume. Whoever has to connect it again, in the
+ * initrd or at shutdown, reads it there. */
 typedef struct NbdRecord {
         char *uri;
         char *identifier;    /* NULL: none */
@@ -14,7 +14,8 @@ typedef struct NbdRecord {
         bool oldstyle;
 } NbdRecord;
 
-/* All return 0 or a negative errno. Writing adds the time, in seconds of the wall clock, which may be wrong this early. */
+/* All return 0 or a negative errno. Writing adds the time, in seconds of the wall clock, which may be wrong this
+ * early. */
 _must_check_ int nbd_record_write(unsigned index, const NbdRecord *r);
 /* -ENOENT if there is none, -EBADMSG if it is not one of ours. *ret is to be ended by nbd_record_done(). */
 _must_check_ int nbd_record_read(unsigned index, NbdRecord *ret);

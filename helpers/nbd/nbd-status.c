@@ -12,6 +12,8 @@
 #include "time-util.h"
 
 #define READY_TIMEOUT_USEC (10 * USEC_PER_SEC)
+#define FREE_TIMEOUT_USEC (2 * USEC_PER_SEC)
+#define POLL_PAUSE_USEC (20 * USEC_PER_MSEC)
 #define SECTOR_SIZE 512U /* of sysfs, whatever the block size */
 
 static int attribute_path(unsigned index, const char *name, char **ret) {
@@ -87,6 +89,10 @@ int nbd_status_read(unsigned index, NbdStatus *ret) {
         if (r < 0)
                 return r;
 
+        /* The attribute is there, and empty, also if the device was connected without one. */
+        if (isempty(s.backend))
+                s.backend = mfree(s.backend);
+
         s.size = sectors * SECTOR_SIZE;
         *ret = s;
         return 0;
@@ -114,6 +120,28 @@ int nbd_set_io_timeout(unsigned index, unsigned msec) {
         return write_all(fd, value, (size_t) k);
 }
 
+int nbd_wait_free(unsigned index) {
+        usec_t deadline = now_usec() + FREE_TIMEOUT_USEC;
+
+        for (;;) {
+                NbdStatus s;
+                bool is_free;
+                int r;
+
+                r = nbd_status_read(index, &s);
+                if (r < 0)
+                        return r;
+                is_free = s.pid == 0;
+                nbd_status_done(&s);
+
+                if (is_free)
+                        return 0;
+                if (now_usec() >= deadline)
+                        return -EBUSY;
+                sleep_usec(POLL_PAUSE_USEC);
+        }
+}
+
 int nbd_wait_ready(unsigned index) {
         usec_t deadline = now_usec() + READY_TIMEOUT_USEC;
         char node[sizeof("/dev/nbd") + 10];
@@ -138,6 +166,6 @@ int nbd_wait_ready(unsigned index) {
                         return -ETIMEDOUT;
 
                 /* CONNECT has nearly always done all of it before it returns; sysfs has no event to wait for. */
-                sleep_usec(20 * USEC_PER_MSEC);
+                sleep_usec(POLL_PAUSE_USEC);
         }
 }

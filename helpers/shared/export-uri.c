@@ -125,7 +125,8 @@ static int parse_nbd(const char *s, ExportUri *ret) {
         uint16_t port;
         int r;
 
-        /* A query asks for TLS or a socket by path, which we do not offer; better to say so than to leave it out silently. */
+        /* A query asks for TLS or a socket by path, which we do not offer; better to say so than to leave it out
+         * silently. */
         if (s[strcspn(s, "?#")] != '\0')
                 return -EINVAL;
 

@@ -198,8 +198,8 @@ int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret
         return r < 0 ? fail_errno(ret_reason, r) : 0;
 }
 
-/* libnbd goes on for as long as there is something to read, so a server that never stops sending would keep us inside of it. The
- * watchdog ends the connection at the deadline from outside. */
+/* libnbd goes on for as long as there is something to read, so a server that never stops sending would keep us inside
+ * of it. The watchdog ends the connection at the deadline from outside. */
 typedef struct Watchdog {
         pthread_t thread;
         usec_t deadline;
@@ -239,8 +239,8 @@ static bool watchdog_stop(Watchdog *w) {
         return w->fired;
 }
 
-/* Looks at the 16 bytes with which every server begins, without taking them out of the socket. Returns 1 if the server is
- * oldstyle, else 0, also for what is not NBD at all: libnbd finds the words for that. */
+/* Looks at the 16 bytes with which every server begins, without taking them out of the socket. Returns 1 if the server
+ * is oldstyle, else 0, also for what is not NBD at all: libnbd finds the words for that. */
 static int peek_oldstyle(int fd, usec_t deadline) {
         uint64_t magic[2];
 
@@ -271,7 +271,8 @@ static int check_size(uint64_t size, char **ret_reason) {
         return 0;
 }
 
-/* By hand and not through libnbd, which refuses transmission flags of 0. That is what servers send that know no flags. */
+/* By hand and not through libnbd, which refuses transmission flags of 0. That is what servers send that know no
+ * flags. */
 static int handshake_oldstyle(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
                               char **ret_reason) {
         NbdOldstyleHandshake hello;
@@ -428,19 +429,18 @@ static int handshake_newstyle(int fd, const char *export_name, usec_t deadline, 
         if (r < 0)
                 return fail_errno(ret_reason, r);
 
-        /* nbd_close() closes the socket, so libnbd gets one of its own. nbd_shutdown() is not for us: it says goodbye. */
+        /* nbd_close() closes the socket, so libnbd gets one of its own, which it owns also if connecting fails: then the
+         * server's first bytes were there already, and wrong. nbd_shutdown() is not for us: it says goodbye. */
         copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (copy < 0)
                 return fail_errno(ret_reason, -errno);
-        if (nbd_aio_connect_socket(h, copy) < 0) {
-                r = -nbd_get_errno();
-                safe_close(copy);
-                return fail_libnbd(fd, ret_reason, -r, export_name);
-        }
+        if (nbd_aio_connect_socket(h, copy) < 0)
+                return fail_libnbd(fd, ret_reason, nbd_get_errno(), export_name);
 
         r = drive(h, deadline);
         if (r >= 0 && nbd_aio_is_negotiating(h)) {
-                if (nbd_aio_opt_go(h, (nbd_completion_callback) { .callback = option_completed, .user_data = &refused }) < 0)
+                if (nbd_aio_opt_go(h, (nbd_completion_callback){ .callback = option_completed,
+                                                                 .user_data = &refused }) < 0)
                         return fail_libnbd(fd, ret_reason, nbd_get_errno(), export_name);
                 r = drive(h, deadline);
         }
@@ -470,6 +470,7 @@ static int handshake_any(int fd, const char *export_name, usec_t deadline, usec_
 }
 
 int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *ret, char **ret_reason) {
+        static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
         _cleanup_close_ int owned = fd;
         usec_t deadline = now_usec() + timeout;
         NbdExport e = { .fd = -EBADF };
@@ -485,8 +486,11 @@ int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *re
         if (r < 0)
                 return fail_errno(ret_reason, r);
         r = handshake_any(fd, export_name, deadline, timeout, &e, ret_reason);
-        if (watchdog_stop(&watchdog))
+        if (watchdog_stop(&watchdog)) {
+                /* Not a FIN but a reset, so that the server, busy with sending as it is, learns of it at once. */
+                (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
                 return fail_timeout(ret_reason, timeout);
+        }
         if (r < 0)
                 return r;
 
@@ -511,8 +515,8 @@ int nbd_export_open(const ExportUri *uri, usec_t timeout, NbdExport *ret, char *
                 return r;
 
         spent = now_usec() - begin;
-        return nbd_handshake(fd, uri->export_name, spent >= timeout ? 0 : MIN(timeout - spent, NBD_TRY_TIMEOUT_USEC), ret,
-                             ret_reason);
+        return nbd_handshake(fd, uri->export_name, spent >= timeout ? 0 : MIN(timeout - spent, NBD_TRY_TIMEOUT_USEC),
+                             ret, ret_reason);
 }
 
 bool nbd_error_is_permanent(int error) {

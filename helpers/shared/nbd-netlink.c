@@ -45,9 +45,9 @@ static struct nlmsghdr *put_headers(void *buffer, uint16_t type, uint32_t sequen
         return m;
 }
 
-/* CONNECT with all that the kernel should not choose itself. TIMEOUT is 0 and not left out: an absent one means what the last
- * user of this index had set, and a positive one ends the connection to a server that is slow but alive. No client flags:
- * DISCONNECT_ON_CLOSE would cut the device when udev, its first reader, closes it. */
+/* CONNECT with all that the kernel should not choose itself. TIMEOUT is 0 and not left out: an absent one means what
+ * the last user of this index had set, and a positive one ends the connection to a server that is slow but alive. No
+ * client flags: DISCONNECT_ON_CLOSE would cut the device when udev, its first reader, closes it. */
 int nbd_message_connect(void *buffer, uint16_t family, uint32_t sequence, const NbdConnection *c) {
         struct nlattr *sockets, *item;
         struct nlmsghdr *m;
@@ -115,7 +115,8 @@ int nbd_message_parse_status(const struct nlmsghdr *m, unsigned index, bool *ret
                         mnl_attr_for_each_nested(a, item) {
                                 if (mnl_attr_get_type(a) == NBD_DEVICE_INDEX && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
                                         number = a;
-                                if (mnl_attr_get_type(a) == NBD_DEVICE_CONNECTED && mnl_attr_validate(a, MNL_TYPE_U8) >= 0)
+                                if (mnl_attr_get_type(a) == NBD_DEVICE_CONNECTED &&
+                                    mnl_attr_validate(a, MNL_TYPE_U8) >= 0)
                                         connected = a;
                         }
                         if (number && connected && mnl_attr_get_u32(number) == index) {
@@ -154,7 +155,8 @@ static int transact(NbdNetlink *n, AnswerHandler handler, void *userdata) {
                 if (k < 0)
                         return errno == EAGAIN ? -ETIMEDOUT : -errno;
 
-                r = mnl_cb_run(n->buffer, (size_t) k, n->sequence, mnl_socket_get_portid(n->socket), on_message, &answer);
+                r = mnl_cb_run(n->buffer, (size_t) k, n->sequence, mnl_socket_get_portid(n->socket), on_message,
+                               &answer);
                 if (r < 0)
                         return -errno;
                 if (r == MNL_CB_STOP)

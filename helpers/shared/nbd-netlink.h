@@ -3,8 +3,9 @@
 
 #include "macro.h"
 
-/* The kernel's NBD driver through generic netlink: <linux/nbd-netlink.h>, drivers/block/nbd.c. The ioctl interface is no
- * alternative: it needs a process that lives as long as the device and dies of a signal at switch-root or shutdown. */
+/* The kernel's NBD driver through generic netlink: <linux/nbd-netlink.h>, drivers/block/nbd.c. The ioctl interface is
+ * no alternative: it needs a process that lives as long as the device and dies of a signal at switch-root or
+ * shutdown. */
 
 typedef struct NbdNetlink NbdNetlink;
 
@@ -27,13 +28,14 @@ typedef struct NbdConnection {
 _must_check_ int nbd_netlink_open(NbdNetlink **ret);
 void nbd_netlink_close(NbdNetlink *n);
 
-/* Among the kernel's errors: -EBUSY the device is connected or somebody (udev) has it open, -EPERM no CAP_SYS_ADMIN, -EINVAL
- * something in c. */
+/* Among the kernel's errors: -EBUSY the device is connected or somebody (udev) has it open, -EPERM no CAP_SYS_ADMIN,
+ * -EINVAL something in c. */
 _must_check_ int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c);
-/* Ends the connection whether the device is in use or not. A device that exists but is free is no error; -EINVAL if it does not
- * exist. */
+/* Ends the connection whether the device is in use or not. A device that exists but is free is no error; -EINVAL if it
+ * does not exist. */
 _must_check_ int nbd_netlink_disconnect(NbdNetlink *n, unsigned index);
-/* Whether the kernel calls the device connected. That is no evidence of a link: it is true also while a free device is open. */
+/* Whether the kernel calls the device connected. That is no evidence of a link: it is true also while a free device is
+ * open. */
 _must_check_ int nbd_netlink_status(NbdNetlink *n, unsigned index, bool *ret_connected);
 
 /* The messages by themselves, for tests. buffer has NBD_MESSAGE_MAX bytes. -EMSGSIZE if the identifier does not fit. */

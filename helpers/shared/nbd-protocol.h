@@ -3,8 +3,8 @@
 
 #include <linux/nbd.h>
 
-/* Constants of the NBD protocol, spelt as in its specification (doc/proto.md), that <linux/nbd.h> does not have, or not in
- * every version that we build with. */
+/* Constants of the NBD protocol, spelt as in its specification (doc/proto.md), that <linux/nbd.h> does not have, or not
+ * in every version that we build with. */
 
 /* "Handshake phase": both styles begin with these eight bytes. */
 #define NBD_INIT_MAGIC UINT64_C(0x4e42444d41474943) /* "NBDMAGIC" */

@@ -3,9 +3,9 @@
 /* The floor of `tests/bench boot`: the least a program can do between the kernel and the init of a root on NBD.
  *
  * It is the whole initrd but for its modules: /init, run by the kernel as PID 1. It loads the modules of /modules in
- * the order of their names, gives eth0 the address of the command line, does the newstyle handshake, hands the socket to
- * the kernel, mounts the root and executes its init. No DHCP, no metadata, no state, no udev, no recovery: a measuring
- * device, not an initrd for servers. Command line:
+ * the order of their names, gives eth0 the address of the command line, does the newstyle handshake, hands the socket
+ * to the kernel, mounts the root and executes its init. No DHCP, no metadata, no state, no udev, no recovery: it is a
+ * measuring device, not an initrd for servers. Command line:
  *
  *     floor.ip=ADDRESS/PREFIX floor.nbd=ADDRESS:PORT/EXPORT init=PATH
  *

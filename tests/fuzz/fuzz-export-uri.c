@@ -3,7 +3,8 @@
 #include "fuzz.h"
 #include "string-util.h"
 
-/* The text is what a metadata service may write into export_uri. What is accepted must keep the promises of export-uri.h. */
+/* The text is what a metadata service may write into export_uri. What is accepted must keep the promises of
+ * export-uri.h. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(export_uri_done) ExportUri u = {};
         _cleanup_free_ char *text = NULL;
@@ -15,9 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
 
         if (u.scheme == EXPORT_URI_NBD) {
-                if (isempty(u.host) || u.port == 0 || !u.export_name || strlen(u.export_name) > NBD_EXPORT_NAME_MAX || u.device)
+                if (isempty(u.host) || u.port == 0 || !u.export_name || strlen(u.export_name) > NBD_EXPORT_NAME_MAX ||
+                    u.device)
                         abort();
-        } else if (u.scheme != EXPORT_URI_DEVICE || !startswith(u.device, "/dev/") || strstr(u.device, "/../") || u.host)
+        } else if (u.scheme != EXPORT_URI_DEVICE || !startswith(u.device, "/dev/") || strstr(u.device, "/../") ||
+                   u.host)
                 abort();
 
         return 0;

@@ -10,7 +10,8 @@
 /* More than a handshake has, and less than a socket takes in at once. */
 #define SIZE_MAX_SENT 16384U
 
-/* The bytes are all that the server ever says; then comes the end of the stream, so that no sample waits for the deadline. */
+/* The bytes are all that the server ever says; then comes the end of the stream, so that no sample waits for the
+ * deadline. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(nbd_export_done) NbdExport e = { .fd = -EBADF };
         _cleanup_free_ char *reason = NULL;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`tests/bench boot`: from the start of the kernel to the init of a root on NBD, ours and the peers in turn, in one run.
+"""`tests/bench boot`: from the start of the kernel to the init of a root on NBD, ours and the peers in turn, one run.
 
 What is read, and where:
 
@@ -130,9 +130,8 @@ def tell(result):
         print("\n    ".join(lines), flush=True)
     else:
         figures = "".join(f"  {key} {result[key]:6.2f} s" for key in ("boot", "wall", "cpu"))
-        memory = result["memory"] / (1 << 20)
-        print(f"  {result['round']:>3}  {result['peer']:16}{figures}  memory {memory:6.1f} MiB  forks {result['forks']}",
-              flush=True)  # fmt: skip
+        figures += f"  memory {result['memory'] / (1 << 20):6.1f} MiB  forks {result['forks']}"
+        print(f"  {result['round']:>3}  {result['peer']:16}{figures}", flush=True)
 
 
 def report(rounds, peers):

@@ -4,6 +4,8 @@
 import argparse
 import ast
 import concurrent.futures
+import contextlib
+import fcntl
 import glob
 import importlib.util
 import json
@@ -25,7 +27,7 @@ LOGS = os.path.join(CACHE, "logs")
 BUILD = os.path.join(CACHE, "build-gcc")
 TIERS = ["build", "unit", "fuzz", "generator", "units", "controlplane", "module", "image", "vm"]
 MESON_TIERS = ["unit", "fuzz", "generator"]
-BUILD_TIERS = ["units"]  # scripts that are told the build folder
+BUILD_TIERS = ["units"]  # their run takes the build folder as argument
 BUILD_FAILED = "there is no build to test, see its log"
 IMAGE_COMPILERS = ["gcc", "clang"]  # those of Debian 13, inside its tree
 PYTHON_TIERS = {"controlplane": 60, "vm": 420}  # time-out of a test, s
@@ -68,6 +70,7 @@ class Report:
 
 
 def log_path(name):
+    """Below LOGS, which lies in CACHE; makes the folder."""
     path = os.path.join(LOGS, re.sub(r"[^A-Za-z0-9._/-]", "_", name) + ".log")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     return path
@@ -116,8 +119,21 @@ def set_up():
 # Builds
 
 
+@contextlib.contextmanager
+def locked(name):
+    """Two runs at a time are fine, but not in one build folder."""
+    with open(os.path.join(CACHE, f"{name}.lock"), "w", encoding="utf-8") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
 def build(name):
     """Returns (status, why, log)."""
+    with locked(f"build-{name}"):
+        return build_locked(name)
+
+
+def build_locked(name):
     compiler, meson_options, suites = BUILDS[name]
     missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
     if missing:
@@ -135,7 +151,7 @@ def build(name):
         return FAIL, last_lines(log, 25), log
     if suites:
         arguments = [word for suite in suites for word in ("--suite", suite)]
-        argv = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *arguments]
+        argv = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", "3", *arguments]
         env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
         if command(argv, log, env=env, append=True) != 0:
             return FAIL, last_lines(log, 25), log
@@ -172,6 +188,13 @@ def meson_names(tier):
         return [t["name"] for t in json.load(f) if any(s.split(":")[-1] == tier for s in t["suite"])]
 
 
+def take_json(path):
+    with open(path, encoding="utf-8") as f:
+        values = [json.loads(line) for line in f]
+    os.unlink(path)
+    return values
+
+
 def run_meson(tier, wanted, report, builder):
     status, why, log, _ = builder.get()
     if status != PASS:
@@ -180,27 +203,25 @@ def run_meson(tier, wanted, report, builder):
     names = [name for name in meson_names(tier) if wanted(f"{tier}/{name}")]
     if not names:
         return
-    base = f"{tier}log"
+    base = f"{tier}-{os.getpid()}"
     log = log_path(f"{tier}/meson")
     command(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", tier, "--logbase", base, *names], log)
+    detail = log_path(f"{tier}/output")
+    os.replace(os.path.join(BUILD, "meson-logs", base + ".txt"), detail)
     found = set()
-    path = os.path.join(BUILD, "meson-logs", base + ".json")
-    with open(path, encoding="utf-8") as f:
-        for line in f:
-            t = json.loads(line)
-            name = t["name"].split(" / ")[-1]
-            found.add(name)
-            status = PASS if t["result"] in ("OK", "EXPECTEDFAIL") else SKIP if t["result"] == "SKIP" else FAIL
-            output = (t.get("stdout") or "") + (t.get("stderr") or "")
-            why = f"{t['result']}\n" + "\n".join(output.strip().splitlines()[-12:])
-            detail = os.path.join(BUILD, "meson-logs", base + ".txt")
-            report.add(Result(f"{tier}/{name}", status, t.get("duration", 0), why, detail))
+    for t in take_json(os.path.join(BUILD, "meson-logs", base + ".json")):
+        name = t["name"].split(" / ")[-1]
+        found.add(name)
+        status = PASS if t["result"] in ("OK", "EXPECTEDFAIL") else SKIP if t["result"] == "SKIP" else FAIL
+        output = (t.get("stdout") or "") + (t.get("stderr") or "")
+        why = f"{t['result']}\n" + "\n".join(output.strip().splitlines()[-12:])
+        report.add(Result(f"{tier}/{name}", status, t.get("duration", 0), why, detail))
     for name in names:
         if name not in found:
             report.add(Result(f"{tier}/{name}", FAIL, 0, "meson did not run it\n" + last_lines(log), log))
 
 
-# Contract checks: an executable that takes no arguments
+# Contract checks: an executable in the tier's folder
 
 
 def run_script(tier, report, builder):
@@ -216,7 +237,7 @@ def run_script(tier, report, builder):
             return
     log = log_path(name)
     start = time.monotonic()
-    code = command([script], log, env={"SCALEWAY_BUILD": BUILD})
+    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log)
     status = PASS if code == 0 else SKIP if code == EXIT_SKIP else FAIL
     why = f"exit status {code}\n{last_lines(log)}"
     report.add(Result(name, status, time.monotonic() - start, why, log))

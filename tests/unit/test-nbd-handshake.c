@@ -34,8 +34,8 @@ static size_t put16(uint8_t *buffer, size_t n, uint16_t v) {
         return put(buffer, n, &v, sizeof(v));
 }
 
-/* Fixed newstyle, no zeroes; the answers to NBD_OPT_GO: NBD_REP_INFO with NBD_INFO_EXPORT, and with NBD_INFO_BLOCK_SIZE, then
- * NBD_REP_ACK. */
+/* Fixed newstyle, no zeroes; the answers to NBD_OPT_GO: NBD_REP_INFO with NBD_INFO_EXPORT, and with
+ * NBD_INFO_BLOCK_SIZE, then NBD_REP_ACK. */
 static size_t newstyle(uint8_t *buffer, uint64_t size, uint16_t flags) {
         size_t n = 0;
 

@@ -158,7 +158,8 @@ static void test_status(void) {
         ASSERT_ERROR(nbd_message_parse_status(m, 5, &connected), ENODATA);
 }
 
-/* Here the kernel answers for real; whether it has the driver depends on the machine, but it never takes long or says nonsense. */
+/* Here the kernel answers for real; whether it has the driver depends on the machine, but it never takes long or says
+ * nonsense. */
 static void test_open(void) {
         NbdNetlink *n = NULL;
         int r;

@@ -187,11 +187,14 @@ class RealServers(unittest.TestCase):
                 f.truncate(SIZE)
             with open(d + '/config', 'w', encoding='ascii') as f:
                 f.write(f'[generic]\nlistenaddr = 127.0.0.1\nport = {port}\n[root]\nexportname = {d}/disk\nflush = true\n')
-            with server('nbd-server', '-n', '-C', d + '/config', port=port):
+            # In the foreground, with -d, it takes one client and goes.
+            command = ('nbd-server', '-d', '-C', d + '/config')
+            with server(*command, port=port):
                 self.assertIn('SEND_FLUSH', self.assert_offers(port, 'newstyle', 'root'))
+            with server(*command, port=port):
                 status, out, err, _ = probe(port, export='other')
-                self.assertEqual((status, out), (1, ''))
-                self.assertEqual(err, f"Cannot probe 'nbd://127.0.0.1:{port}/other': the server has no export 'other'\n")
+            self.assertEqual((status, out), (1, ''))
+            self.assertEqual(err, f"Cannot probe 'nbd://127.0.0.1:{port}/other': the server has no export 'other'\n")
 
     def test_qemu_nbd(self):
         port = free_port()
@@ -309,7 +312,7 @@ class Commands(unittest.TestCase):
 
     def test_list(self):
         self.assertEqual(self.call('list')[:3], (0, '', ''))
-        self.device(0, pid=321, size=2048)
+        self.device(0, pid=321, size=2048, backend='')
         self.device(1, size=0)
         self.device(11, pid=321, size=4, backend='8f3c')
         self.record(0)
@@ -317,17 +320,29 @@ class Commands(unittest.TestCase):
 
     def test_attached_already(self):
         uri = 'nbd://10.1.0.44:4320'
-        self.device(0, pid=321, size=2048)
+        self.device(0, pid=321, size=2048, backend='')
         self.record(0)
         self.device(1, pid=321, size=2048, backend='8f3c')
+        self.record(1, identifier='8f3c')
+        self.device(2, pid=321, size=4096, backend='8f3c')
+        self.record(2, identifier='8f3c')
         self.assertEqual(self.call('attach', '0', uri)[:3], (0, '', f"nbd0: already attached to '{uri}'\n"))
         self.assertEqual(self.call('attach', '--identifier=', '0', uri)[0], 0)
-        self.assertEqual(self.call('attach', '--identifier=8f3c', 'nbd1', uri)[0], 0)
-        for arguments in ('0', uri + '1'), ('--identifier=8f3c', '0', uri), ('1', uri), ('--identifier=8f3d', '1', uri):
+        # The same volume may have moved to another server.
+        self.assertEqual(self.call('attach', '--identifier=8f3c', 'nbd1', uri + '1')[0], 0)
+        for arguments in (('0', uri + '1'), ('--identifier=8f3c', '0', uri), ('1', uri), ('--identifier=8f3d', '1', uri),
+                          ('--identifier=8f3c', '2', uri)):
             status, _, err, seconds = self.call('attach', *arguments)
-            self.assertEqual(status, 1)
-            self.assertIn('the device is attached to', err)
+            self.assertEqual((status, err.count('\n')), (1, 2))
+            self.assertIn(f"the device is attached to '{uri}'", err)
             self.assertLess(seconds, 2)
+
+    def test_attached_without_record(self):
+        self.device(0, pid=321, size=2048, backend='8f3c')
+        status, _, err, seconds = self.call('attach', '--timeout=2', '--identifier=8f3c', '0', 'nbd://10.1.0.44')
+        self.assertEqual(status, 1)
+        self.assertIn('another program', err)
+        self.assertTrue(1.9 < seconds < 4, seconds)
 
     def test_detach_free(self):
         self.record(4)

@@ -81,17 +81,22 @@ static char *unescape(const char *s) {
         return r;
 }
 
+/* path is relative to the top of the checkout. */
+static char *read_source(const char *path) {
+        const char *data = getenv("TEST_DATA"), *end = data ? endswith(data, "/tests/unit/data") : NULL;
+        _cleanup_free_ char *full = NULL;
+        char *text;
+
+        ASSERT_TRUE(end);
+        ASSERT_OK(asprintf_to(&full, "%.*s/%s", (int) (end - data), data, path));
+        ASSERT_OK(read_file(full, 1U << 20, &text, NULL));
+        return text;
+}
+
 /* The manual page has the same rows: key, where, default and help, each as the table has it, in this order. */
 static void test_manual(void) {
-        _cleanup_free_ char *raw = NULL, *page = NULL, *path = NULL;
-        const char *p, *data = getenv("TEST_DATA"), *end;
-
-        end = data ? endswith(data, "/tests/unit/data") : NULL;
-        if (!end)
-                return;
-        ASSERT_OK(asprintf_to(&path, "%.*s/helpers/generator/scaleway-generator.8.scd", (int) (end - data), data));
-        ASSERT_OK(read_file(path, 1U << 20, &raw, NULL));
-        page = unescape(raw);
+        _cleanup_free_ char *raw = read_source("helpers/generator/scaleway-generator.8.scd"), *page = unescape(raw);
+        const char *p;
 
         p = strstr(page, "# OPTION TABLE");
         ASSERT_TRUE(p);
@@ -103,11 +108,24 @@ static void test_manual(void) {
                                       option_table[i].help));
                 p = strstr(p, row);
                 if (!p) {
-                        fprintf(stderr, "%s: after the last row that is right there is no\n%s", path, row);
+                        fprintf(stderr, "Manual page: after the last row that is right there is no\n%s", row);
                         exit(EXIT_FAILURE);
                 }
                 p += strlen(row);
         }
+}
+
+/* The table in the README is the printed one, byte for byte. */
+static void test_readme(void) {
+        _cleanup_free_ char *text = NULL, *readme = read_source("README.md");
+        size_t size;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        ASSERT_TRUE(f);
+        option_table_print(f);
+        ASSERT_EQ(fclose(f), 0);
+        ASSERT_TRUE(strstr(readme, text));
 }
 
 int main(void) {
@@ -116,5 +134,6 @@ int main(void) {
         test_early();
         test_print();
         test_manual();
+        test_readme();
         return EXIT_SUCCESS;
 }
