@@ -248,7 +248,7 @@ static int leave(Action action) {
                 sleep_usec(begin + REBOOT_WATCH_USEC - now_usec());
         log_warning("systemd did not %s in time, doing it without it.", actions[action].verb);
 
-        sync();
+        /* No sync() before: with the NBD server gone it would wait for ever, and this is the way out of just that. */
         (void) reboot(actions[action].how);
         return log_error_errno(errno, "Failed to %s: %m", actions[action].verb);
 }

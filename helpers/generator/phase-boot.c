@@ -245,8 +245,9 @@ static int copy_state_template(const Boot *b) {
         return unit_file_write(u, b->unit_fd, "scaleway-state@.service");
 }
 
-/* "booted" is said when there is a root to switch to. The name is another than that of the drop-in for the template,
- * which it would hide. */
+/* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
+ * scaleway-root.target, and whatever requires it in any way would stop too, with the signal still under way. The name is
+ * another than that of the drop-in for the template, which it would hide. */
 static int order_booted(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
@@ -256,7 +257,7 @@ static int order_booted(const Boot *b) {
                 return r;
 
         unit_file_section(u, "Unit");
-        unit_file_setting(u, "Requisite", "scaleway-root.target");
+        unit_file_setting(u, "ConditionPathIsMountPoint", "/sysroot");
         unit_file_setting(u, "After", "scaleway-root.target");
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
 }

@@ -8,14 +8,10 @@
 #include "network-files.h"
 #include "string-util.h"
 
-/* The first two are the names of systemd-network-generator, which made them out of ip=; the others are ours. With
+/* All but the last are names of systemd-network-generator, which made them out of ip=, vlan= and so on; that is ours. With
  * .d behind it each may have a directory of drop-ins. */
-static const char *const patterns[] = { "70-*.network*", "71-default.network*", "80-scaleway*" };
-
-static void closedirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
-}
+static const char *const patterns[] = { "70-*.network*", "70-*.netdev*", "70-*.link*",
+                                       "71-default.network*", "80-scaleway*" };
 
 static bool name_is_ours(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(patterns); i++)

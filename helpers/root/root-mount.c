@@ -13,11 +13,6 @@
 #include "root-mount.h"
 #include "string-util.h"
 
-static void closedirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
-}
-
 static void table_unrefp(struct libmnt_table **t) {
         if (*t)
                 mnt_unref_table(*t);

@@ -95,6 +95,24 @@ static bool pause_or_change(int fd, usec_t pause) {
         return false;
 }
 
+/* A pause that does not fit is cut, so that one last try does: in a boot that is worth more than none. But one that the
+ * server has asked for, and was given before, is not cut: that try would only be refused again. */
+static bool fit_pause(Retry *r, usec_t *pause, usec_t at_least, usec_t left) {
+        usec_t last_try = MIN(LAST_TRY, left / 2);
+
+        if (*pause + last_try < left)
+                return true;
+        if (at_least > 0 && r->asked) {
+                if (at_least >= left)
+                        return false;
+                *pause = at_least;
+        } else
+                *pause = left - last_try;
+
+        r->last = true;
+        return true;
+}
+
 bool retry_wait(Retry *r, usec_t at_least) {
         usec_t pause, left;
 
@@ -106,10 +124,9 @@ bool retry_wait(Retry *r, usec_t at_least) {
 
         pause = MAX(with_jitter(r->pause), at_least);
         r->pause = MIN(r->pause * 2, PAUSE_MAX);
-        if (pause + MIN(LAST_TRY, left / 2) >= left) {
-                pause = left - MIN(LAST_TRY, left / 2);
-                r->last = true;
-        }
+        if (!fit_pause(r, &pause, at_least, left))
+                return false;
+        r->asked |= at_least > 0;
 
         if (at_least > 0 || r->fd < 0)
                 sleep_usec(pause);

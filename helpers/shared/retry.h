@@ -12,6 +12,7 @@ typedef struct Retry {
         usec_t pause; /* the next one */
         usec_t resumed; /* when the try now under way began */
         bool last;
+        bool asked; /* the server has named a pause, and got it */
         int fd; /* rtnetlink: readable when an address or route came or went; may be < 0 */
 } Retry;
 
@@ -26,6 +27,6 @@ usec_t retry_left(const Retry *r);
 usec_t retry_limit(const Retry *r, usec_t limit);
 
 /* Pauses after a try that failed. at_least is what the server asked for (Retry-After), 0 if it did not; then the
- * network is not looked at. A pause that would go beyond the deadline is cut so that one last try fits. Returns false
- * if that one was it, or the deadline has passed. */
+ * network is not looked at. A pause that would go beyond the deadline is cut so that one last try fits, unless the
+ * server has asked for it more than once. Returns false if there is no further try. */
 _must_check_ bool retry_wait(Retry *r, usec_t at_least);

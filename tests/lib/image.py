@@ -175,7 +175,9 @@ def _mkosi(name, output, cache, *arguments):
         folder.mkdir(parents=True, exist_ok=True)
     log = CACHE / "logs" / f"mkosi-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = ["mkosi", f"--directory={TOP}", f"--local-mirror={mirror()}", "--incremental=yes", "--force"]
+    # A builder that is killed takes mkosi along, or the next one would meet it in the same folders.
+    command = ["setpriv", "--pdeathsig", "TERM", "mkosi"]
+    command += [f"--directory={TOP}", f"--local-mirror={mirror()}", "--incremental=yes", "--force"]
     command += [f"--output-dir={output}", *(f"--{key}={folder}" for key, folder in folders.items())]
     with open(log, "wb") as f:
         try:

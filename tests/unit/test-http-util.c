@@ -318,6 +318,17 @@ static void test_retry(void) {
         ASSERT_TRUE(took >= 150 * USEC_PER_MSEC && took < 400 * USEC_PER_MSEC);
         ASSERT_TRUE(retry_limit(&retry, 5 * USEC_PER_SEC) <= 250 * USEC_PER_MSEC);
         ASSERT_FALSE(retry_wait(&retry, 0));
+
+        /* A pause that was kept once is not cut the next time: it is kept again, or there is no further try. */
+        retry_done(&retry);
+        retry_init(&retry, 700 * USEC_PER_MSEC);
+        for (n = 0; ; n++) {
+                begin = now_usec();
+                if (!retry_wait(&retry, 250 * USEC_PER_MSEC))
+                        break;
+                ASSERT_TRUE(now_usec() - begin >= 250 * USEC_PER_MSEC);
+        }
+        ASSERT_TRUE(n >= 1 && n <= 2);
 }
 
 int main(void) {

@@ -25,7 +25,9 @@ def test_tag_wins(bench):
     contains(shown, r"INIT=/opt/init-tag", "systemctl cat")
     absent(shown, r"^Environment=.*init-cmdline", "systemctl cat")
     contains(vm.read("/run/scaleway/options.json"), "/opt/init-tag", "options in force")
-    contains(vm.run("findmnt -no OPTIONS /"), r"\bnodiratime\b", "rootflags= of the tag")
+    mounted = vm.run("findmnt -no OPTIONS /")
+    contains(mounted, r"\bnodiratime\b", "rootflags= of the tag")
+    absent(mounted, r"\bnoatime\b", "rootflags= of the command line")
 
 
 @rows("A10")

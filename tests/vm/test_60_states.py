@@ -27,6 +27,8 @@ def test_hangs(bench):
     vm = bench.boot(faults=[{"kind": "hang", "path": "/state"}])
     vm.wait_login()
     check(bench.requests("PATCH", "/state"), "it was tried")
+    bench.controlplane.set_faults([])
+    equal(bench.wait_states(timeout=120)[-1:], ["booted"], "the last state when it answers again")
 
 
 @rows("A10")
