@@ -224,7 +224,7 @@ class Bench:
                 states.append(body["state_detail"])
         return states
 
-    def wait_booted(self, timeout=180):
+    def wait_booted(self, timeout=240):
         """Waits for the login prompt, then for the states, which must be the two of a good boot."""
         self.vm.wait_login(timeout)
         equal(self.wait_states(), STATES, "states the control plane saw")

@@ -217,7 +217,7 @@ class VM:
         """On the console. A kernel panic ends the wait."""
         return self.console.wait_for(pattern, timeout, since, PANIC)
 
-    def wait_login(self, timeout=180):
+    def wait_login(self, timeout=240):
         """Seconds from the start of QEMU to the login prompt."""
         self.wait_for(LOGIN, timeout)
         return self.console.time_of(LOGIN)
@@ -226,7 +226,7 @@ class VM:
         self.child.process.stdin.write(text.encode())
         self.child.process.stdin.flush()
 
-    def login(self, user="root", password="root", timeout=180):
+    def login(self, user="root", password="root", timeout=240):
         """Logs in on the console and leaves a plain shell there that neither echoes nor prompts."""
         match = self.wait_for(LOGIN, timeout)
         at = match.end()

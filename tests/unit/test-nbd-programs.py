@@ -209,6 +209,10 @@ class RealServers(unittest.TestCase):
                 self.assertEqual((status, "the server has no export ''" in err), (1, True))
 
 
+# Of the second, the connection takes a part first; the message says what was left for the handshake.
+WITHIN_1_S = r'within (1|0\.\d+) s'
+
+
 class HostileServers(unittest.TestCase):
     def assert_fails(self, talk, reason, seconds_max=1.5, timeout='1'):
         with FakeServer(talk) as fake:
@@ -216,14 +220,14 @@ class HostileServers(unittest.TestCase):
         self.assertEqual((status, out), (1, ''))
         self.assertEqual(err.count('\n'), 1, err)
         self.assertTrue(err.startswith(f"Cannot probe 'nbd://127.0.0.1:{fake.port}/': "), err)
-        self.assertIn(reason, err)
+        self.assertRegex(err, reason)
         self.assertLess(seconds, seconds_max)
 
     def test_closes_at_once(self):
         self.assert_fails(lambda connection, stopped: None, 'the server closed the connection')
 
     def test_silent(self):
-        self.assert_fails(says(b''), 'the server did not finish the NBD handshake within 1 s')
+        self.assert_fails(says(b''), 'the server did not finish the NBD handshake ' + WITHIN_1_S)
 
     def test_silent_default_limit(self):
         with FakeServer(says(NEWSTYLE)) as fake:
@@ -233,13 +237,13 @@ class HostileServers(unittest.TestCase):
         self.assertTrue(9 < seconds < 12, seconds)
 
     def test_drips(self):
-        self.assert_fails(drip, 'within 3 s', seconds_max=4, timeout='3')
+        self.assert_fails(drip, r'within (3|2\.\d+) s', seconds_max=4, timeout='3')
 
     def test_floods(self):
-        self.assert_fails(flood, 'within 1 s', seconds_max=2.5)
+        self.assert_fails(flood, WITHIN_1_S, seconds_max=2.5)
 
     def test_silent_after_options(self):
-        self.assert_fails(says(NEWSTYLE), 'within 1 s')
+        self.assert_fails(says(NEWSTYLE), WITHIN_1_S)
 
     def test_wrong_magic(self):
         self.assert_fails(says(b'SSH-2.0-OpenSSH_9.2p1 Debian\r\n' + bytes(200)), 'does not keep to the NBD protocol')

@@ -304,8 +304,9 @@ class Network(Steps):
     def test_leave_removes_files(self):
         self.inside = self.namespace("--net")
         directory = self.run_dir / "systemd/network"
-        gone = ["70-eth0.network", "71-default.network", "80-scaleway.network", "80-scaleway-ipv6.network"]
-        stay = ["70-eth0.link", "71-other.network", "10-host.network", "80-other.network",
+        gone = ["70-eth0.network", "70-eth0.link", "70-vlan1.netdev", "71-default.network",
+                "80-scaleway.network", "80-scaleway-ipv6.network"]
+        stay = ["71-other.network", "10-host.link", "10-host.network", "80-other.network",
                 "zzzz-dracut-default.network"]
         for name in gone + stay:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
