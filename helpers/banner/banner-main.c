@@ -5,7 +5,6 @@
  * that. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -36,39 +35,9 @@ static const char banner[] =
                 "\n"
                 ">>> Initrd build: " PROJECT_VERSION " (" BUILD_COMMIT ") - " BUILD_DATE "\n";
 
-static int help(void) {
-        printf("%s\n\n"
-               "Shows on the console which initrd, kernel and machine this is.\n\n"
-               "  -h --help     Show this help\n"
-               "     --version  Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
-
-static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
-        if (optind < argc)
-                return log_error_errno(EINVAL, "This program takes no arguments.");
-
-        return 1;
-}
+static const char help_text[] =
+                "\n\n"
+                "Shows on the console which initrd, kernel and machine this is.\n\n";
 
 /* Reads a file of /proc (in a test: of $SCALEWAY_PROC). A missing or unreadable one is told at debug level and
  * gives NULL. */
@@ -180,7 +149,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_argv(argc, argv);
+        r = parse_no_arguments(argc, argv, help_text);
         if (r <= 0)
                 return r;
 

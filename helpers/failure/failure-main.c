@@ -5,7 +5,6 @@
  * that was away for a while. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,17 +15,16 @@
 #include "alloc-util.h"
 #include "failure-console.h"
 #include "failure-reason.h"
-#include "fileio.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
+#include "proc-cmdline.h"
 #include "string-util.h"
 #include "time-util.h"
 
 #define PAUSE_DEFAULT 10U
 #define PAUSE_MAX 3600U
 #define REBOOT_WATCH_USEC (30 * USEC_PER_SEC)
-#define CMDLINE_MAX (16U * 1024U)
 
 #define RED "\033[1;31m"
 #define NORMAL "\033[0m"
@@ -53,40 +51,10 @@ static const struct {
 
 extern char **environ;
 
-static int help(void) {
-        printf("%s\n\n"
-               "Says why the boot failed, offers a shell, and reboots. Takes its settings from\n"
-               "the environment, see scaleway-failure(8).\n\n"
-               "  -h --help     Show this help\n"
-               "     --version  Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
-
-static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
-        if (optind < argc)
-                return log_error_errno(EINVAL, "This program takes no arguments.");
-
-        return 1;
-}
+static const char help_text[] =
+                "\n\n"
+                "Says why the boot failed, offers a shell, and reboots. Takes its settings from\n"
+                "the environment, see scaleway-failure(8).\n\n";
 
 static Action action_from_environment(void) {
         const char *e = secure_getenv("SCALEWAY_FAILURE");
@@ -121,26 +89,19 @@ static unsigned pause_from_environment(void) {
 /* rd.shell=0 on the command line: who reaches the console must not become root by waiting for a failure. As in
  * dracut, whose option it is, the last one counts, and a command line that cannot be read locks nothing. */
 static bool shell_is_locked(void) {
-        const char *proc = secure_getenv("SCALEWAY_PROC");
-        _cleanup_free_ char *path = NULL, *line = NULL;
+        _cleanup_(words_freep) char **words = NULL;
         bool allowed = true;
 
-        if (asprintf_to(&path, "%s/cmdline", isempty(proc) ? "/proc" : proc) < 0 ||
-            read_file(path, CMDLINE_MAX, &line, NULL) < 0)
+        if (proc_cmdline_words(&words) < 0)
                 return false;
 
-        for (char *p = line; *p;) {
-                size_t n = strcspn(p, " \t\n");
-                bool last = !p[n];
-                const char *value;
+        for (char **w = words; *w; w++) {
+                const char *value = word_value(*w, "rd.shell");
 
-                p[n] = '\0';
-                value = startswith(p, "rd.shell=");
-                if (value)
-                        (void) !parse_boolean(value, &allowed);
-                else if (streq(p, "rd.shell"))
+                if (streq(*w, "rd.shell"))
                         allowed = true;
-                p += n + !last;
+                else if (value)
+                        (void) !parse_boolean(value, &allowed);
         }
 
         return !allowed;
@@ -262,7 +223,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_argv(argc, argv);
+        r = parse_no_arguments(argc, argv, help_text);
         if (r <= 0)
                 return r;
 

@@ -4,7 +4,6 @@
  * server is. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "console-out.h"
@@ -28,39 +27,9 @@ static const struct {
         { "location.node_id",       "node"       },
 };
 
-static int help(void) {
-        printf("%s\n\n"
-               "Shows on the console who this server is, from the cached metadata.\n\n"
-               "  -h --help     Show this help\n"
-               "     --version  Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
-
-static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
-        if (optind < argc)
-                return log_error_errno(EINVAL, "This program takes no arguments.");
-
-        return 1;
-}
+static const char help_text[] =
+                "\n\n"
+                "Shows on the console who this server is, from the cached metadata.\n\n";
 
 /* Appends ", text" to *list, which may be NULL. */
 static int append(char **list, const char *text) {
@@ -216,7 +185,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_argv(argc, argv);
+        r = parse_no_arguments(argc, argv, help_text);
         if (r <= 0)
                 return r;
 

@@ -25,35 +25,17 @@
 
 static const char *arg_init = NULL;
 
-static int help(void) {
-        printf("%s INIT\n\n"
-               "Checks that INIT can be started on the root file system and hands it over to\n"
-               "initrd-switch-root.service.\n\n"
-               "  -h --help     Show this help\n"
-               "     --version  Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
+static const char help_text[] =
+                " INIT\n\n"
+                "Checks that INIT can be started on the root file system and hands it over to\n"
+                "initrd-switch-root.service.\n\n";
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
-        };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = parse_standard_options(argc, argv, help_text);
+        if (r <= 0)
+                return r;
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Give the path of one init, see --help.");
 

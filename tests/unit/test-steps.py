@@ -568,11 +568,7 @@ class Failure(Steps):
         reboot = self.directory / "reboot"
         reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
         reboot.chmod(0o755)
-        proc = self.directory / "proc"
-        proc.mkdir()
-        self.cmdline = proc / "cmdline"
-        self.cmdline.write_text("quiet\n")
-        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC": str(proc), "SCALEWAY_FAILURE_PAUSE": "1"}
+        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_FAILURE_PAUSE": "1"}
         (self.run_dir / "scaleway/failure").write_text("nbd0: server '10.1.2.3' refused\nsecond\n")
 
     def start(self, **env):
@@ -687,7 +683,7 @@ class Failure(Steps):
         for line, locked in (("rd.shell=0", True), ("a rd.shell=no b\n", True), ("rd.shell=0 rd.shell", False),
                              ("xrd.shell=0", False), ("rd.shell=0 rd.shell=1\n", False)):
             with self.subTest(line):
-                self.cmdline.write_text(line)
+                self.env["SCALEWAY_PROC_CMDLINE"] = line
                 self.start()
                 time.sleep(0.3)
                 os.write(self.fd, b"\r")
@@ -699,7 +695,7 @@ class Failure(Steps):
                 self.reap()
 
     def test_locked_although_shell_is_set(self):
-        self.cmdline.write_text("rd.shell=0")
+        self.env["SCALEWAY_PROC_CMDLINE"] = "rd.shell=0"
         self.start(SCALEWAY_FAILURE="shell")
         self.assertEqual(self.end(), 5)
         self.assertIn(b"The server reboots in 1 s.", self.seen)
