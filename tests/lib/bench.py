@@ -43,6 +43,7 @@ class Parts:
         self.initrd = os.environ.get("SCALEWAY_INITRD")
         self.root = os.environ.get("SCALEWAY_ROOT")
         self.initrd_lean = os.environ.get("SCALEWAY_INITRD_LEAN")
+        self.tree = os.environ.get("SCALEWAY_TREE")
         if not (self.kernel and self.initrd and self.root):
             import image
 
@@ -51,6 +52,7 @@ class Parts:
             self.initrd = self.initrd or str(built.initrd)
             self.initrd_lean = self.initrd_lean or (str(built.initrd_lean) if built.initrd_lean else None)
             self.root = self.root or str(built.root_ext4)
+            self.tree = self.tree or str(built.tree)
 
 
 class Bench:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 from testing import Skip
@@ -78,19 +77,3 @@ def wait_until(condition, timeout, what, child=None):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {timeout} s")
         time.sleep(0.02)
-
-
-def package_file(package, path, cache):
-    """A file out of a Debian package, for tests that need one program of it. Kept below the folder cache."""
-    name = os.path.basename(path)
-    target = os.path.join(cache, f"{package}-{name}")
-    if not os.path.exists(target):
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            # apt's unprivileged user may not write to the folder of a test.
-            fetch = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package]
-            if subprocess.run(fetch, cwd=folder, capture_output=True, check=False).returncode != 0:
-                raise Skip(f"missing: package {package}, which apt-get cannot download")
-            archive = os.path.join(folder, os.listdir(folder)[0])
-            subprocess.run(["dpkg-deb", "--extract", archive, os.path.join(folder, "tree")], check=True)
-            os.rename(os.path.join(folder, "tree", path.lstrip("/")), target)
-    return target

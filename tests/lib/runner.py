@@ -28,7 +28,9 @@ BUILD = os.path.join(CACHE, "build-gcc")
 TIERS = ["build", "unit", "fuzz", "generator", "units", "controlplane", "module", "image", "vm"]
 MESON_TIERS = ["unit", "fuzz", "generator"]
 BUILD_TIERS = ["units"]  # their run takes the build folder as argument
+TREE_TIERS = ["units", "module"]  # look into the Debian 13 tree, $SCALEWAY_TREE
 BUILD_FAILED = "there is no build to test, see its log"
+NO_IMAGE = "there is no image: "
 IMAGE_COMPILERS = ["gcc", "clang"]  # those of Debian 13, inside its tree
 PYTHON_TIERS = {"controlplane": 60, "vm": 420}  # time-out of a test, s
 PASS, FAIL, SKIP = "ok", "FAIL", "SKIP"
@@ -224,7 +226,7 @@ def run_meson(tier, wanted, report, builder):
 # Contract checks: an executable in the tier's folder
 
 
-def run_script(tier, report, builder):
+def run_script(tier, report, builder, image):
     script = os.path.join(TESTS, tier, "run")
     name = f"{tier}/run"
     if not os.access(script, os.X_OK):
@@ -234,6 +236,11 @@ def run_script(tier, report, builder):
         status, _, log, _ = builder.get()
         if status != PASS:
             report.add(Result(name, status, 0, BUILD_FAILED, log))
+            return
+    if tier in TREE_TIERS:
+        status, why, log, _ = image.get()
+        if status != PASS:
+            report.add(Result(name, status, 0, NO_IMAGE + why.splitlines()[0], log))
             return
     log = log_path(name)
     start = time.monotonic()
@@ -257,7 +264,7 @@ class Image:
             script = (
                 "import json, sys; from bench import Parts; p = Parts(); "
                 "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
-                "'SCALEWAY_INITRD_LEAN': p.initrd_lean}, open(sys.argv[1], 'w'))"
+                "'SCALEWAY_INITRD_LEAN': p.initrd_lean, 'SCALEWAY_TREE': p.tree}, open(sys.argv[1], 'w'))"
             )
             result = os.path.join(LOGS, "image", "parts.json")
             print(f"image … (log: {os.path.relpath(log)})", flush=True)
@@ -284,7 +291,7 @@ def run_image(wanted, report, image, builder):
             why = f"exit status {code}\n{last_lines(log, 25)}"
             report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
     if wanted("image/run") and os.path.exists(os.path.join(TESTS, "image", "run")):
-        run_script("image", report, builder)
+        run_script("image", report, builder, image)
 
 
 # Tests in Python
@@ -339,7 +346,7 @@ def run_python(tier, wanted, report, jobs, image):
         status, why, log, _ = image.get()
         if status != PASS:
             for test in tests:
-                report.add(Result(test.name, status, 0, "there is no image: " + why.splitlines()[0], log))
+                report.add(Result(test.name, status, 0, NO_IMAGE + why.splitlines()[0], log))
             return
     with concurrent.futures.ThreadPoolExecutor(jobs if tier == "vm" else 1) as pool:
         futures = [pool.submit(test.run) for test in tests]
@@ -457,7 +464,7 @@ def run_tier(tier, wanted, report, jobs, builder, image):
     elif tier == "image":
         run_image(wanted, report, image, builder)
     elif wanted(f"{tier}/run"):
-        run_script(tier, report, builder)
+        run_script(tier, report, builder, image)
 
 
 def default_jobs():
