@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -439,6 +440,11 @@ void http_response_done(HttpResponse *r) {
 }
 
 int http_init(void) {
+        /* libcurl waits for its resolver thread at the end, whatever the time-out of the transfer, and the C library's own
+         * limit is 5 s, twice, for each server and search domain. What the environment says goes first, resolv.conf(5). */
+        if (setenv("RES_OPTIONS", "timeout:2 attempts:1", /* overwrite= */ 0) < 0)
+                return -EIO;
+
         return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
 }
 

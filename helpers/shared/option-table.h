@@ -40,7 +40,6 @@ typedef enum OptionType {
         OPTION_TYPE_WORD,    /* the key alone, never with a value */
         OPTION_TYPE_ENUM,    /* one of the choices */
         OPTION_TYPE_ADDRESS, /* numeric IPv4 or IPv6, the latter perhaps in brackets */
-        OPTION_TYPE_HOST,    /* that, or a name */
         OPTION_TYPE_PATH,    /* absolute */
         OPTION_TYPE_NAME,    /* letters, digits, '.', '_', '-' and ',' */
         OPTION_TYPE_STRING,

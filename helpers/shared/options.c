@@ -115,15 +115,6 @@ static const char *check_address(const Option *o, char **value) {
         return is_address(*value) ? NULL : "is not an IP address";
 }
 
-static const char *check_host(const Option *o, char **value) {
-        if (!check_address(o, value))
-                return NULL;
-
-        if (strlen(*value) > 253 || !only_has(*value, ALNUM ".-") || (*value)[0] == '-')
-                return "is neither an IP address nor a name";
-        return NULL;
-}
-
 static const char *check_path(const Option *o, char **value) {
         return (*value)[0] == '/' ? NULL : "is not an absolute path";
 }
@@ -161,7 +152,6 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_BOOL] = check_bool,
                 [OPTION_TYPE_ENUM] = check_enum,
                 [OPTION_TYPE_ADDRESS] = check_address,
-                [OPTION_TYPE_HOST] = check_host,
                 [OPTION_TYPE_PATH] = check_path,
                 [OPTION_TYPE_NAME] = check_name,
                 [OPTION_TYPE_ROOT] = check_root,

@@ -689,6 +689,19 @@ class Addresses(Programs):
         self.assertLess(end_cpu.children_user + end_cpu.children_system - begin_cpu.children_user -
                         begin_cpu.children_system, 1)
 
+    def test_dead_name_servers(self):
+        """Two, of which none answers: the limit holds all the same, but for one question to each."""
+        self.black_hole()
+        resolv_conf = self.directory / "resolv.conf"
+        for server in ("192.0.2.53", "192.0.2.54"):
+            self.ip("neigh", "add", server, "lladdr", "02:00:00:00:00:99", "dev", "hole")
+            with open(resolv_conf, "a") as f:
+                f.write(f"nameserver {server}\n")
+        private = ("unshare", "--mount", "--", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
+        self.environment |= {"METADATA_IP": "meta.test"}
+        self.call("scw-metadata", "--fetch", "--timeout=3", status=1, most=9, prefix=(*self.prefix, *private, resolv_conf))
+        self.one_line("did not answer", NO_DOCUMENT)
+
     def test_state_at_both_addresses(self):
         s, = self.both(None, STATE_TAKEN)
         self.add_v4()
