@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <unistd.h>
 
 #include "alloc-util.h"
 #include "fd-util.h"
@@ -175,8 +176,7 @@ static int write_service_drop_in(const char *arguments, int early_fd) {
         r = unit_file_new(&u);
         if (r < 0)
                 return r;
-        /* Without any argument it reads the command line after all; a word that it does not know does nothing. */
-        r = asprintf_to(&command, NETWORK_GENERATOR " --%s", isempty(arguments) ? " scaleway" : arguments);
+        r = asprintf_to(&command, NETWORK_GENERATOR " --%s", arguments);
         if (r < 0)
                 return r;
 
@@ -185,6 +185,21 @@ static int write_service_drop_in(const char *arguments, int early_fd) {
         unit_file_setting(u, "ExecStart", "");
         unit_file_setting(u, "ExecStart", command);
         return unit_file_write(u, early_fd, "systemd-network-generator.service.d/50-scaleway.conf");
+}
+
+/* With no word for it, systemd-network-generator would start only to find that out, and systemd-networkd waits for it.
+ * It also reads credentials, systemd.system-credentials(7): with any of those it runs. */
+static int mask_service(int early_fd) {
+        _cleanup_free_ char *credentials = NULL;
+        int r;
+
+        r = run_path("credentials/@system", &credentials);
+        if (r < 0)
+                return r;
+        if (access(credentials, F_OK) >= 0)
+                return 0;
+
+        return unit_link(early_fd, "systemd-network-generator.service", "/dev/null");
 }
 
 /* Adds a word to the arguments. */
@@ -218,8 +233,8 @@ static int take_ip_word(const char *word, const char *value, FILE *f, int networ
         if (r < 0)
                 return r;
 
-        /* "ip=" alone stands for nothing. */
-        if (isempty(value))
+        /* "ip=" alone stands for nothing, and "ip=dhcp" for what 80-scaleway.network does anyway. */
+        if (isempty(value) || streq(value, "dhcp"))
                 return 1;
 
         r = ip_option_to_word(&ip, &readable);
@@ -269,5 +284,7 @@ int network_cmdline_prepare(char *const *cmdline, int early_fd) {
         if (r < 0)
                 return r;
 
+        if (isempty(arguments))
+                return mask_service(early_fd);
         return changed ? write_service_drop_in(arguments, early_fd) : 0;
 }
