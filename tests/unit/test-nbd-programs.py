@@ -17,6 +17,9 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../lib'))
+import unittests
+
 PROGRAM = None
 SIZE = 1 << 20
 OPTION_REPLY_MAGIC = 0x3e889045565a9
@@ -378,7 +381,7 @@ def main():
     if missing:
         print('missing: ' + ' '.join(missing))
         sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
+    unittests.main(sys.argv[2:])
 
 
 if __name__ == '__main__':

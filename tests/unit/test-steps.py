@@ -3,7 +3,7 @@
 """The small programs of the boot timeline, each run as its unit runs it.
 
 Usage: test-steps.py BUILD-DIRECTORY [unittest arguments]. Needs root for namespaces and loop devices, exits 77 without.
-What a machine lacks skips the test that needs it.
+What a machine lacks skips the test that needs it, and then the exit status is 77 too.
 """
 
 import json
@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import unittests
 
 BUILD = pathlib.Path()
 TIMEOUT = 60
@@ -47,15 +50,21 @@ class Steps(unittest.TestCase):
         for word in words:
             self.assertIn(word, self.err)
 
+    def need(self, *tools):
+        for tool in tools:
+            if not shutil.which(tool):
+                self.skipTest(f"{tool} is missing")
+
     def namespace(self, *kinds):
         """A namespace that lasts as long as the test; returns the words that put a command into it."""
+        self.need("unshare", "nsenter")
         holder = subprocess.Popen(["unshare", *kinds, "--", "sh", "-c", "echo ready; exec sleep 300"],
                                   stdout=subprocess.PIPE)
         self.addCleanup(holder.stdout.close)
         self.addCleanup(holder.wait)
         self.addCleanup(holder.kill)
         if holder.stdout.readline() != b"ready\n":
-            self.skipTest(f"unshare {kinds} does not work here")
+            self.skipTest(f"unshare {' '.join(kinds)} does not work here")
         return ("nsenter", "-t", str(holder.pid), *kinds, "--")
 
 
@@ -187,8 +196,7 @@ class Network(Steps):
         path.write_text(text)
 
     def two_nics(self):
-        if not shutil.which("ip"):
-            self.skipTest("no ip(8)")
+        self.need("ip")
         self.inside = self.namespace("--net")
         self.ip("link set lo up")
         for i, (a, b) in enumerate((("first", "peer0"), ("second", "peer1"))):
@@ -327,9 +335,7 @@ class Root(Steps):
 
     def setUp(self):
         super().setUp()
-        for tool in ("losetup", "mke2fs", "unshare", "nsenter"):
-            if not shutil.which(tool):
-                self.skipTest(f"no {tool}")
+        self.need("losetup", "mke2fs", "mkswap", "mount", "sfdisk", "umount")
         self.target = self.directory / "sysroot"
         self.target.mkdir()
         self.inside = self.namespace("--mount")
@@ -343,7 +349,7 @@ class Root(Steps):
     def loop(self, image):
         done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True)
         if done.returncode != 0:
-            self.skipTest("no loop devices")
+            self.skipTest(f"no loop device: {done.stderr.strip()}")
         device = done.stdout.strip()
         self.addCleanup(subprocess.run, ["losetup", "--detach", device])
         # The mount namespace goes first (cleanups run backwards), or the device would stay busy.
@@ -352,7 +358,7 @@ class Root(Steps):
 
     def image(self, *directories, filesystem="ext4"):
         if "\text4\n" not in pathlib.Path("/proc/filesystems").read_text():
-            self.skipTest("no ext4")
+            self.skipTest("the kernel has no ext4")
         tree = self.directory / "tree"
         tree.mkdir()
         for name in directories:
@@ -762,13 +768,20 @@ class Failure(Steps):
         env = self.environment(**self.env, PATH=f"{fake}:{os.environ['PATH']}", SCALEWAY_FAILURE="poweroff")
         del env["SCALEWAY_REBOOT_COMMAND"]
         ours = os.readlink("/proc/self/ns/pid")
+        # Both times: without a namespace this would be the end of the machine.
         guard = f'test $$ = 1 && test "$(readlink /proc/self/ns/pid)" != "{ours}" || exit 77'
-        done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c",
-                               f'{guard}; exec "{BUILD}/scaleway-failure"'],
-                              env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, text=True)
-        if done.returncode in (1, 77):
-            self.skipTest("no PID namespaces")
-        self.assertEqual(done.returncode, -signal.SIGINT)  # what the kernel ends the namespace with, for RB_POWER_OFF
+
+        def run(command):
+            return subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c", f"{guard}; {command}"],
+                                  env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, text=True)
+
+        self.need("unshare")
+        probe = run("exit 0")
+        if probe.returncode != 0:
+            self.skipTest(f"no PID namespaces: {probe.stderr.strip()}")
+        done = run(f'exec "{BUILD}/scaleway-failure"')
+        # What the kernel ends the namespace with, for RB_POWER_OFF; 1 would be the program's own, if that was not reached.
+        self.assertEqual(done.returncode, -signal.SIGINT, done.stderr)
         self.assertIn("systemd did not poweroff in time", done.stderr)
         self.assertEqual(self.verb.read_text(), "--force poweroff\n")
 
@@ -786,5 +799,5 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         print("not root, skipped")
         sys.exit(77)
-    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-    unittest.main(verbosity=2)
+    BUILD = pathlib.Path(sys.argv[1]).resolve()
+    unittests.main(sys.argv[2:])
