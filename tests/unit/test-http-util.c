@@ -296,21 +296,87 @@ static void test_race(void) {
         }
 }
 
-static void test_retry(void) {
-        _cleanup_(retry_done) Retry retry = { .fd = -EBADF };
-        usec_t begin = now_usec(), took;
-        unsigned n = 1;
+/* Waits until there is no further try. Of the pauses that were not cut by the deadline, the i-th is 0.2 s * 2^i, moved by at
+ * most a quarter; so each is longer than the one before, whatever the jitter. Returns their number. */
+static unsigned check_pauses(Retry *retry, usec_t timeout) {
+        usec_t begin = now_usec(), nominal = 200 * USEC_PER_MSEC;
+        unsigned whole = 0, cut = 0;
 
-        retry_init(&retry, USEC_PER_SEC);
-        while (retry_wait(&retry, 0))
-                n++;
+        for (;;) {
+                usec_t start = now_usec(), took;
+
+                if (!retry_wait(retry, 0)) {
+                        ASSERT_TRUE(now_usec() - start < 100 * USEC_PER_MSEC);
+                        break;
+                }
+                took = now_usec() - start;
+                if (retry->last) {
+                        cut++;
+                        ASSERT_TRUE(took >= 50 * USEC_PER_MSEC);
+                        continue;
+                }
+
+                /* This machine may be slow, so there is some room, but only to the one side. */
+                ASSERT_TRUE(took >= nominal * 3 / 4);
+                ASSERT_TRUE(took <= nominal * 5 / 4 + 500 * USEC_PER_MSEC);
+                nominal *= 2;
+                whole++;
+        }
+
+        ASSERT_TRUE(cut <= 1);
+        ASSERT_TRUE(now_usec() - begin < timeout);
+        return whole;
+}
+
+static void test_retry_pauses(void) {
+        _cleanup_(retry_done) Retry retry = { .fd = -EBADF };
+        _cleanup_close_ int other = -EBADF;
+        usec_t begin, took;
+        unsigned n;
+        int pair[2];
+
+        /* Not the host's own network, whose changes would end a pause: 0.2 + 0.4 + 0.8, perhaps 1.6, and what is left. */
+        retry_init(&retry, 4 * USEC_PER_SEC);
+        retry_done(&retry);
+        n = check_pauses(&retry, 4 * USEC_PER_SEC);
+        ASSERT_TRUE(n >= 3 && n <= 4);
+
+        /* The same while it is listened for changes, of which there are none. */
+        retry_init(&retry, 1500 * USEC_PER_MSEC);
+        retry_done(&retry);
+        ASSERT_OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+        retry.fd = pair[0];
+        other = pair[1];
+        n = check_pauses(&retry, 1500 * USEC_PER_MSEC);
+        ASSERT_TRUE(n >= 1 && n <= 2);
+
+        /* A change ends a pause, though tries stay apart, and then the pauses begin anew. */
+        retry_done(&retry);
+        other = safe_close(other);
+        retry_init(&retry, 5 * USEC_PER_SEC);
+        retry_done(&retry);
+        ASSERT_OK(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+        retry.fd = pair[0];
+        other = pair[1];
+        for (n = 0; n < 2; n++)
+                ASSERT_TRUE(retry_wait(&retry, 0));
+        ASSERT_OK(write_all(other, "x", 1));
+        begin = now_usec();
+        ASSERT_TRUE(retry_wait(&retry, 0)); /* 0.8 s without it */
         took = now_usec() - begin;
-        /* 0.2 + 0.4 and what is left; changes of the host's own network may add some. */
-        ASSERT_TRUE(n >= 2);
-        ASSERT_TRUE(took <= 1500 * USEC_PER_MSEC);
+        ASSERT_TRUE(took >= 40 * USEC_PER_MSEC && took < 500 * USEC_PER_MSEC);
+        begin = now_usec();
+        ASSERT_TRUE(retry_wait(&retry, 0));
+        took = now_usec() - begin;
+        ASSERT_TRUE(took >= 150 * USEC_PER_MSEC && took < 1000 * USEC_PER_MSEC);
+}
+
+static void test_retry_deadline(void) {
+        _cleanup_(retry_done) Retry retry = { .fd = -EBADF };
+        usec_t begin, took;
+        unsigned n;
 
         /* More than there is time for: one last try before the end. */
-        retry_done(&retry);
         begin = now_usec();
         retry_init(&retry, 400 * USEC_PER_MSEC);
         ASSERT_TRUE(retry_wait(&retry, 60 * USEC_PER_SEC));
@@ -342,6 +408,7 @@ int main(void) {
         test_no_answer();
         test_local_port();
         test_race();
-        test_retry();
+        test_retry_pauses();
+        test_retry_deadline();
         return EXIT_SUCCESS;
 }
