@@ -3,7 +3,7 @@
 """scw-metadata and scw-signal-state against a metadata service that misbehaves.
 
 Usage: test-http-programs.py BUILD-DIRECTORY [unittest arguments]. What needs root (source ports below 1024, network
-namespaces) is skipped without.
+namespaces) is skipped without, and then the exit status is 77.
 """
 
 import contextlib
@@ -22,11 +22,17 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import documents
+import unittests
+
 BUILD = pathlib.Path()
 DATA = pathlib.Path(__file__).resolve().parent / "data/metadata"
 DOCUMENT = (DATA / "metadata-2018-vc1s-x86_64-vda.json").read_bytes()
 TEXT = (DATA / "conf-derived-2018-vc1s-x86_64-vda.txt").read_bytes()
 CLONE_NEWNET = 0x40000000
+# What the old scw-metadata did with a key. It printed nothing for one that is not there, and a pipeline ends as its last part.
+OLD_ANSWER = r"""grep "^$2=" "$1" | sed 's/^[^=]*=//; s/^["'\'']//; s/["'\'']$//'"""
 NO_DOCUMENT = "; booting from the command line alone."
 
 
@@ -180,7 +186,7 @@ class Programs(unittest.TestCase):
 
     def skip_if_sanitized(self):
         if b"__asan_init" in (BUILD / "scw-metadata").read_bytes():
-            self.skipTest("AddressSanitizer takes terabytes of address space and does not work under ptrace")
+            self.skipTest(unittests.SANITIZED + "it takes terabytes of address space and does not work under ptrace")
 
     def leftovers(self):
         return [p for p in self.directory.rglob("*") if "scw-metadata.cache." in p.name or p.name.startswith(".")]
@@ -236,6 +242,67 @@ class Metadata(Programs):
                 self.assertEqual(self.call("scw-metadata", *args), out)
                 self.assertEqual(self.err, "")
                 self.assertEqual(len(s.requests) - n, 0 if args[:1] == ("--cached",) else 1)
+
+    def old_answer(self, key):
+        done = subprocess.run(["sh", "-c", OLD_ANSWER, "sh", self.directory / "scw-metadata.cache", key], capture_output=True,
+                              env=self.environment)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return done.stdout
+
+    def answers_like_the_old_one(self, text):
+        """Every key of the text, which lies in the cache, and some patterns. Returns the keys whose answer differs."""
+        lines = text.splitlines()
+        keys = [line.split("=", 1)[0] for line in lines]
+        self.assertGreater(len(keys), 20)
+        differ = set()
+        for key, line in zip(keys, lines):
+            with self.subTest(key=key):
+                new, old = self.call("scw-metadata", "--cached", key), self.old_answer(key)
+                if "'\"'\"'" in line:  # COMPATIBILITY in scw-metadata(1): a quote in a value is printed as a quote
+                    value = line.split("=", 1)[1].removeprefix("'").removesuffix("'").replace("'\"'\"'", "'")
+                    self.assertEqual(new.decode(), value + "\n")
+                else:
+                    self.assertEqual(new, old)
+                if new != old:
+                    differ.add(key)
+        if not differ:
+            for key in ("", ".*", "VOLUMES.*", "VOLUMES_[0-9]*", ".*_ID", ".*ADDRESS", "[A-M]*", "I.", "MISSING", "id", "ID=", "$"):
+                with self.subTest(key=key):
+                    self.assertEqual(self.call("scw-metadata", "--cached", key), self.old_answer(key))
+        return differ
+
+    def test_every_sample(self):
+        samples = sorted(DATA.glob("*.json"))
+        self.assertEqual(len(samples), 5)
+        for sample in samples:
+            with self.subTest(sample=sample.name):
+                self.service(answer(sample.read_bytes()))
+                self.fetch()
+                text = (self.directory / "scw-metadata.cache").read_text()
+                expected = documents.flatten(documents.load(sample), quote_objects="-2014-" not in sample.name)
+                self.assertEqual(sorted(text.splitlines()), sorted(expected.splitlines()))
+                self.assertEqual(self.call("scw-metadata", "--cached").decode(), text)
+                self.assertEqual(self.answers_like_the_old_one(expected), set())
+
+    def test_every_sample_of_the_text(self):
+        samples = sorted(DATA.glob("*.txt"))
+        self.assertEqual(len(samples), 3)
+        for sample in samples:
+            with self.subTest(sample=sample.name):
+                s = self.service(answer(sample.read_bytes()))
+                self.environment["METADATA_URL"] = f"http://127.0.0.1:{s.port}/conf"
+                self.fetch()
+                self.assertEqual(self.call("scw-metadata", "--cached"), sample.read_bytes())
+                self.assertEqual(self.answers_like_the_old_one(sample.read_text()), set())
+
+    def test_apostrophes_are_the_only_difference(self):
+        document = documents.server("nbd://10.1.2.3:4000", tags=["it's", "a=b c", "'", "plain", '"', '"x"'], name="Bob's server")
+        document["volumes"]["0"]["name"] = "'root'"
+        self.service(answer(json.dumps(document).encode()))
+        self.fetch()
+        text = documents.flatten(document)
+        self.assertEqual(sorted((self.directory / "scw-metadata.cache").read_text().splitlines()), sorted(text.splitlines()))
+        self.assertEqual(self.answers_like_the_old_one(text), {"NAME", "TAGS_0", "TAGS_2", "VOLUMES_0_NAME"})
 
     def test_cached_without_cache_fetches(self):
         s = self.service(answer())
@@ -560,34 +627,20 @@ class SignalState(Programs):
         s.behaviours = [answer(b"", "429 Too Many Requests"), answer(b"v")]
         self.assertEqual(self.signal("-u", "key", least=1, most=4), b"v\n")
 
-    @unittest.skipIf(os.geteuid() != 0, "only root can become nobody")
-    def test_user_data_needs_root(self):
-        s = self.service(answer(b"v"))
-        program = self.directory / "scw-signal-state"
-        shutil.copy(BUILD / "scw-signal-state", program)
-        self.directory.chmod(0o755)
-        # Where every port may be bound by anyone, as in some containers, there is nothing to see.
-        if int(pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) < 1024:
-            self.skipTest("low ports are not privileged here")
-        p = subprocess.run([program, "-u", "key"], env=self.environment, capture_output=True, user=65534, timeout=20)
-        self.assertEqual(p.returncode, 1)
-        self.assertIn(b"run this as root", p.stderr)
-        self.assertEqual(s.requests, [])
-
     def test_arguments(self):
         self.assertIn(b"--once", self.signal("--help"))
         self.assertTrue(self.signal("--version").startswith(b"scw-signal-state "))
         for args in ((), ("a", "b"), ("-x",), ("-u", "=x"), ("--timeout=0", "a"), ("-s",)):
             self.signal(*args, status=1, most=2)
 
-    @unittest.skipIf(shutil.which("strace") is None, "needs strace")
+    @unittest.skipIf(shutil.which("strace") is None, "strace is missing")
     def test_nothing_is_opened_by_path_after_the_first_try(self):
         self.skip_if_sanitized()
         self.service(answer(b"", "500 Oops"), reset, STATE_TAKEN)
         trace = self.directory / "trace"
         strace = ("strace", "-f", "-o", trace, "-e", "trace=open,openat,stat,access,newfstatat,connect")
         if subprocess.run([*strace, "true"], capture_output=True).returncode != 0:
-            self.skipTest("strace does not work here")
+            self.skipTest("strace does not work here: no ptrace")
         self.signal("booted", prefix=strace)
         lines = trace.read_text().splitlines()
         first = next(i for i, line in enumerate(lines) if "sin_port" in line)
@@ -601,12 +654,15 @@ class Addresses(Programs):
 
     def setUp(self):
         super().setUp()
+        for tool in ("ip", "nsenter", "setpriv", "unshare"):
+            if shutil.which(tool) is None:
+                self.skipTest(f"{tool} is missing")
         holder = subprocess.Popen(["unshare", "--net", "--", "sh", "-c", "echo ready; exec sleep 300"],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(holder.stdout.close)
         self.addCleanup(holder.wait)
         self.addCleanup(holder.kill)
-        if holder.stdout.readline() != b"ready\n" or shutil.which("ip") is None:
+        if holder.stdout.readline() != b"ready\n":
             self.skipTest("no network namespaces here")
         self.pid = holder.pid
         self.prefix = ("nsenter", "-t", str(holder.pid), "--net", "--")
@@ -702,6 +758,21 @@ class Addresses(Programs):
         self.call("scw-metadata", "--fetch", "--timeout=3", status=1, most=9, prefix=(*self.prefix, *private, resolv_conf))
         self.one_line("did not answer", NO_DOCUMENT)
 
+    def test_user_data_needs_root(self):
+        # In a network namespace of our own ports below 1024 are privileged, which in a container's they may be not.
+        s, = self.both(answer(b"v"), None)
+        self.add_v4()
+        program = self.directory / "scw-signal-state"
+        shutil.copy(BUILD / "scw-signal-state", program)
+        self.directory.chmod(0o755)
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
+        p = subprocess.run([*self.prefix, *nobody, program, "-u", "key"], env=self.environment, capture_output=True, timeout=20)
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(b"run this as root", p.stderr)
+        self.assertEqual(s.requests, [])
+        self.call("scw-signal-state", "-u", "key", prefix=self.prefix)
+        self.assertEqual(self.out, b"v\n")
+
     def test_state_at_both_addresses(self):
         s, = self.both(None, STATE_TAKEN)
         self.add_v4()
@@ -713,6 +784,6 @@ class Addresses(Programs):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+    BUILD = pathlib.Path(sys.argv[1]).resolve()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    unittest.main(verbosity=2)
+    unittests.main(sys.argv[2:])

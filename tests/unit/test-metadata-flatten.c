@@ -31,6 +31,7 @@ static char *flatten(const char *json) {
         return text;
 }
 
+/* Those of which the text is there, in its order of lines. test-http-programs.py has all of them. */
 static void test_samples(void) {
         static const struct {
                 const char *json, *text;
