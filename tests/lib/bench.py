@@ -30,6 +30,7 @@ TESTS = os.path.dirname(HERE)
 TOP = os.path.dirname(TESTS)
 CACHE = os.path.join(TESTS, "cache")
 STATES = ["kernel-started", "booted"]
+SETTLED = 8  # s; a state that was not taken is sent again after 5 s at most
 # loglevel: warnings are shown; more in the middle of a line would make tests of console lines a matter of luck.
 # panic: a test that fails by one is told at once.
 BASE_CMDLINE = f"console={CONSOLE},115200 loglevel=5 panic=-1 scaleway boot=local root=/dev/nbd0"
@@ -236,6 +237,11 @@ class Bench:
         deadline = time.monotonic() + timeout
         while len(self.states()) < count and time.monotonic() < deadline:
             time.sleep(0.1)
+        return self.states()
+
+    def final_states(self):
+        """states(), when one that is sent too often has had the time to show."""
+        time.sleep(SETTLED)
         return self.states()
 
 

@@ -4,7 +4,7 @@
 import re
 
 import documents
-from bench import BASE_CMDLINE
+from bench import BASE_CMDLINE, STATES
 from testing import absent, check, contains, equal, in_order, rows
 from vm import LOGIN, initrd_probe
 
@@ -45,6 +45,7 @@ def test_newstyle(bench):
     # ds-identify goes by the DMI vendor or the word scaleway of the command line; cloud-init itself also by the folder.
     vm.run("PATH=/usr/sbin:/usr/bin /usr/lib/cloud-init/ds-identify --force", ok=None)
     contains(vm.run("cat /run/cloud-init/cloud.cfg"), r"datasource_list:.*\bScaleway\b", "cloud-init's detection (A21)")
+    equal(bench.final_states(), STATES, "one of each state, and no more (A10)")
 
 
 def sees_the_metadata(bench, console):
