@@ -68,11 +68,7 @@ class BootBench(Bench):
     def __init__(self, folder, kernel, root):
         super().__init__(folder)
         self._parts = types.SimpleNamespace(kernel=kernel)
-        self._root = root
-
-    @property
-    def disk(self):
-        return self._root
+        self.share_disk(root)
 
 
 def measure(bench, peer):

@@ -5,6 +5,7 @@ Everything is cached below tests/cache/bench under a hash of what it is made fro
 image: its modules are lent to the tree in which their initrds are generated."""
 
 import dataclasses
+import fcntl
 import hashlib
 import os
 import shutil
@@ -78,17 +79,22 @@ def digest(*parts):
 def cached(name, key, build):
     """CACHE/NAME-KEY, made by build(path) if it is missing; older ones of that name go."""
     path = os.path.join(CACHE, f"{name}-{key}")
-    if os.path.exists(path):
-        return path
-    print(f"bench: building {name}", flush=True)
     os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, f"{name}.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            build_cached(name, path, build)
+    return path
+
+
+def build_cached(name, path, build):
+    print(f"bench: building {name}", flush=True)
     for entry in os.listdir(CACHE):
         if entry.rpartition("-")[0] == name or entry == f".{name}.new":
             remove(os.path.join(CACHE, entry))
     new = os.path.join(CACHE, f".{name}.new")
     build(new)
     os.rename(new, path)
-    return path
 
 
 def remove(path):
@@ -114,16 +120,17 @@ def kernel_version(tree):
     return versions[0]
 
 
-def build_program(name):
+def build_program(name, options=("-static",)):
     """Compiles bench.d/NAME.c; returns the path."""
     source = os.path.join(SOURCES, f"{name}.c")
     compiler = os.environ.get("CC", "cc")
     need(compiler)
 
     def build(path):
-        run([compiler, *"-std=gnu17 -D_GNU_SOURCE -Os -Wall -Wextra -Wshadow -static -s".split(), "-o", path, source])
+        flags = "-std=gnu17 -D_GNU_SOURCE -Os -Wall -Wextra -Wshadow -s".split()
+        run([compiler, *flags, *options, "-o", path, source])
 
-    return cached(name, digest(source, compiler), build)
+    return cached(name, digest(source, compiler, *options), build)
 
 
 def build_root(root_ext4):

@@ -4,7 +4,7 @@
 tests=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 if ! command -v python3 >/dev/null 2>&1; then
     echo "Installing python3" >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 >/dev/null || {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 >/dev/null 2>&1 || {
         apt-get update >/dev/null
         DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 >/dev/null
     }

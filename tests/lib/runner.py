@@ -114,6 +114,7 @@ def set_up():
     """tests/setup installs what is missing, and takes no time when nothing is."""
     script = os.path.join(TESTS, "setup")
     log = log_path("setup")
+    print(f"setup … (log: {os.path.relpath(log)})", flush=True)
     if command([script], log) != 0:
         print(f"tests/setup failed, going on with what is there:\n{last_lines(log)}", flush=True)
 
