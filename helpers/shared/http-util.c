@@ -177,10 +177,14 @@ static int transfer_start(Transfer *t, CURLM *multi) {
         if (!t->easy)
                 return -ENOMEM;
 
-        if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) || curl_easy_setopt(t->easy, CURLOPT_URL, t->request->url) ||
-            curl_easy_setopt(t->easy, CURLOPT_DEFAULT_PROTOCOL, "http") || !allow_protocols(t->easy) ||
-            curl_easy_setopt(t->easy, CURLOPT_PROXY, "") || curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*") ||
-            curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L) || curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L) ||
+        if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) ||
+            curl_easy_setopt(t->easy, CURLOPT_URL, t->request->url) ||
+            curl_easy_setopt(t->easy, CURLOPT_DEFAULT_PROTOCOL, "http") ||
+            !allow_protocols(t->easy) ||
+            curl_easy_setopt(t->easy, CURLOPT_PROXY, "") ||
+            curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*") ||
+            curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L) ||
+            curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L) ||
             curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) ||
             curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L) ||
             curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "scaleway-initrd/" PROJECT_VERSION) ||
@@ -290,7 +294,7 @@ static int respond(Transfer *t, size_t index, HttpResponse *ret) {
                         return -ENOMEM;
         }
 
-        *ret = (HttpResponse){
+        *ret = (HttpResponse) {
                 .status = t->status,
                 .body = TAKE_PTR(t->body),
                 .size = t->n,
@@ -442,13 +446,12 @@ void http_response_done(HttpResponse *r) {
 
         free(r->body);
         free(r->peer);
-        *r = (HttpResponse){};
+        *r = (HttpResponse) {};
 }
 
 int http_init(void) {
-        /* libcurl waits for its resolver thread at the end, whatever the time-out of the transfer, and the C library's
-         * own limit is 5 s, twice, for each server and search domain. What the environment says goes first,
-         * resolv.conf(5). */
+        /* libcurl waits for its resolver thread at the end, whatever the time-out of the transfer, and the C library's own
+         * limit is 5 s, twice, for each server and search domain. What the environment says goes first, resolv.conf(5). */
         if (setenv("RES_OPTIONS", "timeout:2 attempts:1", /* overwrite= */ 0) < 0)
                 return -EIO;
 
@@ -460,22 +463,22 @@ const char *http_strerror(int error) {
                 int error;
                 const char *text;
         } texts[] = {
-                {ECONNREFUSED,     "connection refused"                                    },
-                { ENETUNREACH,     "network unreachable"                                   },
-                { ENETDOWN,        "network down"                                          },
-                { EHOSTUNREACH,    "host unreachable"                                      },
-                { EADDRNOTAVAIL,   "no address to send from"                               },
-                { ETIMEDOUT,       "time-out"                                              },
-                { ECONNRESET,      "connection ended before the answer"                    },
-                { ENXIO,           "host name does not resolve"                            },
-                { EFBIG,           "answer too large"                                      },
-                { EPROTO,          "answer is not HTTP"                                    },
-                { EADDRINUSE,      "no free source port"                                   },
-                { EACCES,          "permission denied"                                     },
-                { EPROTONOSUPPORT, "URL is not http, nor https with a libcurl that has TLS"},
-                { EINVAL,          "malformed URL"                                         },
-                { ENETRESET,       "network changed"                                       },
-                { ENOMEM,          "out of memory"                                         },
+                { ECONNREFUSED,    "connection refused"                            },
+                { ENETUNREACH,     "network unreachable"                           },
+                { ENETDOWN,        "network down"                                  },
+                { EHOSTUNREACH,    "host unreachable"                              },
+                { EADDRNOTAVAIL,   "no address to send from"                       },
+                { ETIMEDOUT,       "time-out"                                      },
+                { ECONNRESET,      "connection ended before the answer"            },
+                { ENXIO,           "host name does not resolve"                    },
+                { EFBIG,           "answer too large"                              },
+                { EPROTO,          "answer is not HTTP"                            },
+                { EADDRINUSE,      "no free source port"                           },
+                { EACCES,          "permission denied"                             },
+                { EPROTONOSUPPORT, "URL is neither http nor https"                 },
+                { EINVAL,          "malformed URL"                                 },
+                { ENETRESET,       "network changed"                               },
+                { ENOMEM,          "out of memory"                                 },
         };
 
         error = error < 0 ? -error : error;
@@ -491,15 +494,15 @@ const char *http_status_string(unsigned status) {
                 unsigned status;
                 const char *text;
         } texts[] = {
-                {400,  "bad request"          },
-                { 401, "unauthorized"         },
-                { 403, "forbidden"            },
-                { 404, "not found"            },
-                { 429, "too many requests"    },
-                { 500, "internal server error"},
-                { 502, "bad gateway"          },
-                { 503, "service unavailable"  },
-                { 504, "gateway timeout"      },
+                { 400, "bad request"           },
+                { 401, "unauthorized"          },
+                { 403, "forbidden"             },
+                { 404, "not found"             },
+                { 429, "too many requests"     },
+                { 500, "internal server error" },
+                { 502, "bad gateway"           },
+                { 503, "service unavailable"   },
+                { 504, "gateway timeout"       },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
@@ -590,7 +593,7 @@ char *http_escape(const char *s) {
 
         assert(s);
 
-        escaped = p = new (char, strlen(s) * 3 + 1);
+        escaped = p = new(char, strlen(s) * 3 + 1);
         if (!escaped)
                 return NULL;
 
