@@ -10,11 +10,13 @@ to the letter: direct I/O by libaio, so many seconds, over the whole volume.
                          varies less than bytes a second do
 
 The I/O itself is the kernel's, whoever attached: what could differ is what the kernel was told, that is flags, block
-size, number of connections, and the options of the socket."""
+size, number of connections, and the options of the socket. The first three are compared when the disks are attached
+for the first time: where they are the same, so is the I/O, and what the figures differ by is what the machine does."""
 
 import argparse
 import json
 import os
+import statistics
 import tempfile
 
 import bench_nbd
@@ -39,6 +41,10 @@ JOBS = {
     "randwrite": "--rw=randwrite --bs=4k --iodepth=16",
 }
 GOAL = 1.0
+SETTINGS = (
+    "grep -v ^Hex /sys/block/nbd0/size /sys/block/nbd0/ro /sys/block/nbd0/queue/* /sys/kernel/debug/nbd/nbd0/[!t]* 2>/dev/null; "
+    "echo connections:$(grep -c ':2A[3-4][0-9A-F] 01 ' /proc/net/tcp)"
+)
 
 
 class Nbdkit(nbd.Nbdkit):
@@ -57,7 +63,7 @@ def figures(servers):
         for job in JOBS:
             result.append(Figure(f"{server}-{job}", f"{server}: {job}", "MB/s", scale=1e6))
             result.append(Figure(f"{server}-{job}-cpu", f"{server}: {job}, by processor time", "MB/s of CPU", scale=1e6))
-    return result
+    return [*result, Figure("all", "all of these, geometric mean", "MB/s", scale=1e6)]
 
 
 def fio(guest, job, seconds):
@@ -88,6 +94,30 @@ def measure(guest, results, job, name, server, seconds):
         guest.detach()
 
 
+def settings(guest, server):
+    """What the kernel was told by each: peer → {setting: value}."""
+    result = {}
+    for peer in PEERS:
+        guest.attach(peer, 1, server, ATTACH_TIMEOUT)
+        lines = guest.vm.run(SETTINGS, ok=None).splitlines()
+        result[peer.name] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            known = result[peer.name].get(name)
+            result[peer.name][name] = f"{known} {value}" if known else value
+        guest.detach()
+    return result
+
+
+def compare(name, told):
+    """Prints in what they differ."""
+    first, second = told.values()
+    different = [k for k in sorted({*first, *second}) if first.get(k) != second.get(k)]
+    print(f"bench: {name}: the kernel was told {'the same' if not different else 'otherwise'} by both, {len(first)} settings")
+    for key in different:
+        print("    " + key + ": " + ", ".join(f"{peer} {values.get(key)}" for peer, values in told.items()))
+
+
 def run_round(guest, number, servers, seconds):
     # They change places with each round and each job.
     first = number % len(PEERS)
@@ -96,6 +126,9 @@ def run_round(guest, number, servers, seconds):
         for job in JOBS:
             measure(guest, results, job, name, server, seconds)
             results.append(results.pop(0))
+    for result in results:
+        if "error" not in result:
+            result["all"] = statistics.geometric_mean(result[f"{name}-{job}"] for name in servers for job in JOBS)
     return results
 
 
@@ -103,7 +136,7 @@ def goals(servers):
     ours, other = bench_nbd.SCALEWAY.name, bench_nbd.NBD_CLIENT.name
 
     def of(rounds):
-        keys = [f"{name}-{job}" for name in servers for job in JOBS]
+        keys = [*(f"{name}-{job}" for name in servers for job in JOBS), "all"]
         return [Goal(f"{k}: {ours} ÷ {other}", bench_report.paired(rounds, k, ours, other), GOAL, at_least=True) for k in keys]
 
     return of
@@ -122,7 +155,7 @@ def run(arguments):
     kernel, initrd = bench_nbd.prepare()
     chosen = arguments.server or list(SERVERS)
     shown = figures(chosen)
-    rounds = []
+    rounds, told = [], {}
 
     def go():
         with (
@@ -131,6 +164,10 @@ def run(arguments):
         ):
             disk = make_disk(folder)
             servers = {name: guest.serve(SERVERS[name], disk) for name in chosen}
+            guest.vm.run("mount -t debugfs debugfs /sys/kernel/debug")
+            for name, server in servers.items():
+                told[name] = settings(guest, server)
+                compare(name, told[name])
             # The first time everything is slower, and it would be the fault of the first in turn.
             run_round(guest, 0, servers, 1)
             for number in range(1, arguments.rounds + 1):
@@ -141,7 +178,7 @@ def run(arguments):
 
     jobs = len(chosen) * len(JOBS)
     complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {jobs} jobs for {len(PEERS)}")
-    return bench_nbd.finish("bench-io", rounds, shown, PEERS, goals(chosen), complete)
+    return bench_nbd.finish("bench-io", rounds, shown, PEERS, goals(chosen), complete, settings=told)
 
 
 def add_parser(commands):

@@ -185,8 +185,9 @@ def tell(result, figures):
     print(f"  {result['round']:>3}  {result['peer']:14} {text}", flush=True)
 
 
-def finish(name, rounds, figures, peers, goals, complete):
-    """Prints the tables and writes the document; returns the exit status. goals: function of the rounds."""
+def finish(name, rounds, figures, peers, goals, complete, **more):
+    """Prints the tables and writes the document; returns the exit status. goals: function of the rounds. more: for the
+    document."""
     if not rounds:
         return 1
     good = [r for r in rounds if "error" not in r]
@@ -206,6 +207,7 @@ def finish(name, rounds, figures, peers, goals, complete):
         "ratios": ratio,
         "ratios_by_round": bench_report.all_paired(good, figures, ours, [peer.name for peer in peers]),
         "goals": [goal.document() for goal in reached],
+        **more,
     }
     print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, name, document))}")
     return 0 if complete and len(good) == len(rounds) else 1

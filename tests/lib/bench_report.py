@@ -35,8 +35,15 @@ class Goal:
     def met(self):
         return self.ratio["median"] >= self.limit if self.at_least else self.ratio["median"] <= self.limit
 
+    @property
+    def verdict(self):
+        """A median on the wrong side says nothing if there are rounds on either side."""
+        if self.met:
+            return "met"
+        return "undecided" if self.ratio["min"] <= self.limit <= self.ratio["max"] else "MISSED"
+
     def document(self):
-        return {**dataclasses.asdict(self), "met": self.met}
+        return {**dataclasses.asdict(self), "verdict": self.verdict}
 
 
 def values(rounds, peer, key):
@@ -116,7 +123,7 @@ def goal_table(goals):
         row = goal.ratio
         numbers = [f"{row[key]:.2f}" for key in ("min", "median", "max")]
         sign = "≥" if goal.at_least else "≤"
-        lines.append([goal.title, str(row["n"]), *numbers, f"{sign} {goal.limit}", "met" if goal.met else "MISSED"])
+        lines.append([goal.title, str(row["n"]), *numbers, f"{sign} {goal.limit}", goal.verdict])
     return ["Goals (min and max: of the rounds; median: of the medians)", *columns(lines)]
 
 
