@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Attaches an NBD volume to /dev/nbdN, and detaches, checks, lists.
+/* Attaches NBD volumes to /dev/nbdN, and detaches, checks, lists.
  *
  * As scaleway-nbd@N.service it runs after the network is up and before the root file system is mounted (volume 0) or
  * used (the others). It expects the URI in its arguments and the kernel's NBD driver loaded. It leaves /dev/nbdN with
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "attach.h"
+#include "attach-many.h"
 #include "log.h"
 #include "main-func.h"
 #include "nbd-handshake.h"
@@ -30,11 +30,18 @@
 
 typedef struct Verb {
         const char *name;
-        int n_arguments;
+        int n_min, n_max; /* arguments */
         int (*run)(char *arguments[]);
 } Verb;
 
-static const char *arg_identifier = NULL;
+typedef struct Volumes {
+        AttachOptions options[ATTACH_MANY_MAX];
+        ExportUri uris[ATTACH_MANY_MAX];
+        size_t n;
+} Volumes;
+
+static const char *arg_identifiers[ATTACH_MANY_MAX] = {}; /* in the order of the volumes */
+static size_t arg_n_identifiers = 0;
 static unsigned arg_timeout = 0; /* seconds; 0: the verb's default */
 static unsigned arg_dead_timeout = 0;
 static bool arg_dead_timeout_set = false;
@@ -75,28 +82,56 @@ static int parse_uri(const char *s, ExportUri *ret) {
         return 0;
 }
 
-static int verb_attach(char *arguments[]) {
-        _cleanup_(export_uri_done) ExportUri uri = {};
-        AttachOptions o = {
-                .uri_text = arguments[1],
-                .uri = &uri,
-                .identifier = empty_to_null(arg_identifier),
+static void volumes_done(Volumes *v) {
+        for (size_t i = 0; i < v->n; i++)
+                export_uri_done(&v->uris[i]);
+}
+
+/* Takes N and URI for the next volume of *v. */
+static int parse_volume(const char *index, const char *uri, Volumes *v) {
+        AttachOptions *o = &v->options[v->n];
+        int r;
+
+        *o = (AttachOptions) {
+                .uri_text = uri,
+                .uri = &v->uris[v->n],
+                .identifier = empty_to_null(arg_identifiers[v->n]),
                 .timeout = (arg_timeout ?: ATTACH_TIMEOUT_SEC) * USEC_PER_SEC,
                 .read_only = arg_read_only,
         };
+
+        r = parse_index(index, &o->index);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < v->n; i++)
+                if (v->options[i].index == o->index)
+                        return log_error_errno(EINVAL, "'attach' takes each device once, not nbd%u twice", o->index);
+        r = parse_uri(uri, &v->uris[v->n]);
+        if (r < 0)
+                return r;
+
+        o->dead_timeout = arg_dead_timeout_set ? arg_dead_timeout
+                          : o->index == 0      ? DEAD_TIMEOUT_ROOT_SEC
+                                               : DEAD_TIMEOUT_OTHER_SEC;
+        v->n++;
+        return 0;
+}
+
+static int verb_attach(char *arguments[]) {
+        _cleanup_(volumes_done) Volumes v = {};
         int r;
 
-        r = parse_index(arguments[0], &o.index);
-        if (r < 0)
-                return r;
-        r = parse_uri(arguments[1], &uri);
-        if (r < 0)
-                return r;
+        for (char **a = arguments; *a; a += 2) {
+                if (!a[1])
+                        return log_error_errno(EINVAL, "'attach' takes a URI for each device, see --help");
+                r = parse_volume(a[0], a[1], &v);
+                if (r < 0)
+                        return r;
+        }
+        if (arg_n_identifiers != 0 && arg_n_identifiers != v.n)
+                return log_error_errno(EINVAL, "Say --identifier= once for each volume, or not at all");
 
-        o.dead_timeout = arg_dead_timeout_set ? arg_dead_timeout
-                         : o.index == 0       ? DEAD_TIMEOUT_ROOT_SEC
-                                              : DEAD_TIMEOUT_OTHER_SEC;
-        return attach_volume(&o);
+        return attach_volumes(v.options, v.n);
 }
 
 static int verb_detach(char *arguments[]) {
@@ -199,7 +234,9 @@ static int verb_probe(char *arguments[]) {
 }
 
 static void help(void) {
-        printf("%s [OPTION...] attach N URI   attach nbd://HOST[:PORT][/EXPORT] to /dev/nbdN\n"
+        printf("%s [OPTION...] attach N URI [N URI]...\n"
+               "                             attach nbd://HOST[:PORT][/EXPORT] to /dev/nbdN,\n"
+               "                             several at the same time\n"
                "%s detach N                   detach /dev/nbdN\n"
                "%s check N                    exit 0 and print a pid if attached, 2 if free\n"
                "%s list                       one line a volume: device, bytes, URI, identifier\n"
@@ -207,7 +244,7 @@ static void help(void) {
                "\n"
                "  -h --help                  show this text\n"
                "     --version               show the version\n"
-               "     --identifier=ID         name of the volume, kept by the kernel\n"
+               "     --identifier=ID         name of the volume, kept by the kernel; once for each\n"
                "     --timeout=SECONDS       for all tries together; default %u, probe: 10\n"
                "     --dead-timeout=SECONDS  how long I/O waits for a lost server; default\n"
                "                             %u for volume 0, else %u\n"
@@ -238,25 +275,27 @@ static int parse_identifier(const char *s) {
         for (const char *p = s; *p; p++)
                 if (*p <= ' ' || *p > '~')
                         return log_error_errno(EINVAL, "--identifier= takes printable ASCII without blanks");
+        if (arg_n_identifiers >= ELEMENTSOF(arg_identifiers))
+                return log_error_errno(EINVAL, "--identifier= can be said %zu times", ELEMENTSOF(arg_identifiers));
 
-        arg_identifier = s;
+        arg_identifiers[arg_n_identifiers++] = s;
         return 0;
 }
 
 static int parse_verb(int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "attach", 2, verb_attach },
-                { "detach", 1, verb_detach },
-                { "check",  1, verb_check  },
-                { "list",   0, verb_list   },
-                { "probe",  1, verb_probe  },
+                { "attach", 2, 2 * ATTACH_MANY_MAX, verb_attach },
+                { "detach", 1, 1,                   verb_detach },
+                { "check",  1, 1,                   verb_check  },
+                { "list",   0, 0,                   verb_list   },
+                { "probe",  1, 1,                   verb_probe  },
         };
 
         for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++)
                 if (streq(argv[0], verbs[i].name)) {
-                        if (argc - 1 != verbs[i].n_arguments)
-                                return log_error_errno(EINVAL, "'%s' takes %i arguments, see --help", argv[0],
-                                                       verbs[i].n_arguments);
+                        if (argc - 1 < verbs[i].n_min || argc - 1 > verbs[i].n_max)
+                                return log_error_errno(EINVAL, "'%s' does not take %i arguments, see --help", argv[0],
+                                                       argc - 1);
                         arg_verb = &verbs[i];
                         arg_arguments = argv + 1;
                         return 1;

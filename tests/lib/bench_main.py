@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 
+import bench_attach
 import bench_boot
+import bench_io
 import image
 import runner
 from bench import CACHE
@@ -19,10 +21,12 @@ from testing import Skip
 def parse(argv):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="BENCH")
-    bench_boot.add_parser(commands)
+    for bench in (bench_boot, bench_attach, bench_io):
+        bench.add_parser(commands)
     arguments = parser.parse_args(argv)
-    if arguments.rounds < 1:
-        parser.error("--rounds: at least 1")
+    for name in ("rounds", "seconds"):
+        if getattr(arguments, name, 1) < 1:
+            parser.error(f"--{name}: at least 1")
     return arguments
 
 

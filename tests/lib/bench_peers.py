@@ -182,19 +182,19 @@ def build_floor(tree, kernel):
     return cached("floor.img", digest(program, version, kernel, str(COMPRESSION), *FLOOR_MODULES), build)
 
 
-def build_tree():
-    """A Debian with the peers' tools."""
+def build_tree(source="peers", name="tree"):
+    """The Debian of bench.d/SOURCE/mkosi.conf, whose ImageId is SOURCE; name: in the cache."""
     need("mkosi")
-    conf = os.path.join(SOURCES, "peers", "mkosi.conf")
+    conf = os.path.join(SOURCES, source, "mkosi.conf")
 
     def build(path):
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="tree-") as folder:
             shutil.copy(conf, folder)
             options = [f"--directory={folder}", f"--local-mirror={image.mirror()}", f"--output-dir={folder}"]
             run(["mkosi", *options, "build"])
-            os.rename(os.path.join(folder, "peers"), path)
+            os.rename(os.path.join(folder, source), path)
 
-    return cached("tree", digest(conf), build)
+    return cached(name, digest(conf), build)
 
 
 # Runs in a mount namespace of its own, so that what it mounts goes with it. Arguments: tree of the peers, our tree,

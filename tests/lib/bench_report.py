@@ -22,8 +22,37 @@ class Figure:
     base: str | None = None
 
 
+@dataclasses.dataclass
+class Goal:
+    """ratio: of spread() or paired(). limit: what its median may be at most, or, with at_least, at least."""
+
+    title: str
+    ratio: dict | None
+    limit: float
+    at_least: bool = False
+
+    @property
+    def met(self):
+        return self.ratio["median"] >= self.limit if self.at_least else self.ratio["median"] <= self.limit
+
+    @property
+    def verdict(self):
+        """A median on the wrong side says nothing if there are rounds on either side."""
+        if self.met:
+            return "met"
+        return "undecided" if self.ratio["min"] <= self.limit <= self.ratio["max"] else "MISSED"
+
+    def document(self):
+        return {**dataclasses.asdict(self), "verdict": self.verdict}
+
+
 def values(rounds, peer, key):
     return [r[key] for r in rounds if r["peer"] == peer and r.get(key) is not None]
+
+
+def spread(raw):
+    """n, min, median, max; None of nothing."""
+    return {"n": len(raw), "min": min(raw), "median": statistics.median(raw), "max": max(raw)} if raw else None
 
 
 def summary(rounds, figures, peers):
@@ -32,10 +61,9 @@ def summary(rounds, figures, peers):
     for figure in figures:
         result[figure.key] = {}
         for peer in peers:
-            raw = values(rounds, peer, figure.key)
-            if raw:
-                middle = statistics.median(raw)
-                result[figure.key][peer] = {"n": len(raw), "min": min(raw), "median": middle, "max": max(raw)}
+            row = spread(values(rounds, peer, figure.key))
+            if row:
+                result[figure.key][peer] = row
     return result
 
 
@@ -53,6 +81,50 @@ def ratios(summarized, ours):
             if mine in rows
         }
     return result
+
+
+def paired(rounds, key, mine, other):
+    """The ratio within each round, where both ran under the same conditions: its spread(), with the ratio of medians as
+    the median, as in the tables. None if it cannot be told."""
+    by_round = {}
+    for r in rounds:
+        if r.get(key) is not None:
+            by_round.setdefault(r["round"], {})[r["peer"]] = r[key]
+    result = spread([row[mine] / row[other] for row in by_round.values() if mine in row and row.get(other)])
+    if result:
+        medians = [statistics.median(values(rounds, peer, key)) for peer in (mine, other)]
+        result["median"] = medians[0] / medians[1]
+    return result
+
+
+def all_paired(rounds, figures, ours, peers):
+    """figure → one of ours → other → paired()"""
+    return {
+        figure.key: {
+            mine: {other: paired(rounds, figure.key, mine, other) for other in peers if other != mine} for mine in ours
+        }
+        for figure in figures
+    }
+
+
+def columns(lines):
+    """The first column to the left, the others to the right."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = []
+    for line in lines:
+        cells = [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
+        text.append("  " + "  ".join(cells).rstrip())
+    return text
+
+
+def goal_table(goals):
+    lines = [["", "n", "min", "median", "max", "goal", ""]]
+    for goal in goals:
+        row = goal.ratio
+        numbers = [f"{row[key]:.2f}" for key in ("min", "median", "max")]
+        sign = "≥" if goal.at_least else "≤"
+        lines.append([goal.title, str(row["n"]), *numbers, f"{sign} {goal.limit}", goal.verdict])
+    return ["Goals (min and max: of the rounds; median: of the medians)", *columns(lines)]
 
 
 def table(figure, rows, ratio, ours):
@@ -74,12 +146,7 @@ def table(figure, rows, ratio, ours):
             line.append(number(row["median"] - base))
         line += [f"{ratio[mine][name]:.2f}" if name in ratio.get(mine, {}) else "" for mine in ours]
         lines.append(line)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = [f"{figure.title} ({figure.unit})"]
-    for line in lines:
-        cells = [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
-        text.append("  " + "  ".join(cells).rstrip())
-    return text
+    return [f"{figure.title} ({figure.unit})", *columns(lines)]
 
 
 def processor():

@@ -22,6 +22,11 @@ class Archive:
     def symlink(self, path, target):
         self._put(path, stat.S_IFLNK | 0o777, target.encode())
 
+    def link_merged(self):
+        """For an initrd of its own, that is put after none: makes those links."""
+        for name in MERGED:
+            self._entries[name] = (stat.S_IFLNK | 0o777, f"usr/{name}".encode())
+
     def folder(self, path):
         self._put(path, stat.S_IFDIR | 0o755, b"")
 

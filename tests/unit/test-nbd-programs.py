@@ -351,6 +351,53 @@ class Commands(unittest.TestCase):
         self.assertIn('another program', err)
         self.assertTrue(1.9 < seconds < 4, seconds)
 
+    def test_attach_many(self):
+        """One that is there, one that is not, one that is something else: each has its own outcome."""
+        uri = 'nbd://10.1.0.44:4320'
+        for index in range(3):
+            self.device(index, pid=321, size=2048, backend='')
+            self.record(index)
+        status, out, err, _ = self.call('attach', '0', uri, '2', uri)
+        self.assertEqual((status, out), (0, ''))
+        self.assertEqual(sorted(err.splitlines()), [f"nbd{i}: already attached to '{uri}'" for i in (0, 2)])
+
+        status, _, err, seconds = self.call('attach', '0', uri, '1', uri + '1', '2', uri)
+        self.assertEqual(status, 1)
+        lines = err.splitlines()
+        self.assertEqual(lines[-1], '1 of 3 volumes not attached: nbd1')
+        self.assertEqual(sorted(line for line in lines if line.startswith('nbd')),
+                         [f"nbd{i}: already attached to '{uri}'" for i in (0, 2)])
+        self.assertEqual(sum('Cannot attach nbd1' in line for line in lines), 2, err)
+        self.assertLess(seconds, 2)
+
+        # What the failure path shows is why, and not how many.
+        failure = self.directory.name + '/failure'
+        run('attach', '0', uri, '1', uri + '1', **self.environment, SCALEWAY_FAILURE_FILE=failure)
+        with open(failure, encoding='utf-8') as f:
+            self.assertIn('Cannot attach nbd1', f.read())
+
+    def test_attach_many_identifiers(self):
+        uri = 'nbd://10.1.0.44:4320'
+        self.device(3, pid=321, size=2048, backend='8f3c')
+        self.record(3, identifier='8f3c')
+        self.device(4, pid=321, size=2048, backend='')
+        self.record(4)
+        both = ('3', uri, '4', uri)
+        self.assertEqual(self.call('attach', '--identifier=8f3c', '--identifier=', *both)[0], 0)
+        status, _, err, _ = self.call('attach', '--identifier=', '--identifier=8f3c', *both)
+        self.assertEqual((status, err.splitlines()[-1]), (1, '2 of 2 volumes not attached: nbd3 nbd4'))
+
+    def test_attach_many_at_once(self):
+        """Each waits for its own time to be over, and not for that of the others."""
+        volumes = []
+        for index in range(16):
+            self.device(index, pid=321, size=2048, backend='8f3c')
+            volumes += [str(index), 'nbd://10.1.0.44']
+        status, _, err, seconds = self.call('attach', '--timeout=1', *volumes)
+        self.assertEqual((status, err.count('gave up')), (1, 16))
+        self.assertTrue(err.splitlines()[-1].startswith('16 of 16 volumes not attached: nbd0 nbd1 '), err)
+        self.assertTrue(0.9 < seconds < 8, seconds)
+
     def test_detach_free(self):
         self.record(4)
         self.assertEqual(self.call('detach', '4')[:3], (0, '', 'nbd4: not attached\n'))
@@ -358,7 +405,10 @@ class Commands(unittest.TestCase):
 
     def test_usage(self):
         uri = 'nbd://10.1.0.44:4320'
-        for arguments in ((), ('frob',), ('attach', '0'), ('attach', '0', uri, 'x'), ('attach', '--timeout=0', '0', uri),
+        many = [word for index in range(17) for word in (str(index), uri)]
+        for arguments in ((), ('frob',), ('attach', '0'), ('attach', '0', uri, '1'), ('attach', '0', uri, '0', uri),
+                          ('attach', *many), ('attach', *many[:4], '--identifier=a'), ('detach', '0', '1'),
+                          ('attach', '--timeout=0', '0', uri),
                           ('attach', '--timeout=1s', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
                           ('attach', '--identifier=a b', '0', uri), ('attach', '--identifier=' + 'x' * 256, '0', uri),
                           ('attach', '0', 'http://10.1.0.44/'), ('attach', '0', 'device://dev/vda'), ('probe', 'nbd://'),

@@ -2,6 +2,7 @@
 """scaleway-nbd and the kernel: a device attached and detached by hand, and a server that comes late."""
 
 import os
+import re
 import time
 
 from nbd import PORT
@@ -55,6 +56,40 @@ def test_by_hand(bench):
         else:
             contains(results[look], r"\A.*/nbd1/pid.*No such file", f"nbd1 is free after {name}")
     vm.run("test -e /sys/block/nbd0/pid && test ! -e /sys/block/nbd1/pid")
+
+
+@rows("B1")
+def test_many_at_once(bench):
+    """Beside the root: two that can be had, and between them one whose server is not there. That one takes nothing from the
+    others but the exit status."""
+    refused = "nbd://10.42.0.1:1"
+    attach = f"scaleway-nbd --timeout=4 --identifier=a --identifier= --identifier=c attach 1 {URI} 2 {refused} 3 {OTHER}"
+    look = "cd /sys/block && cat nbd1/backend nbd3/backend && test -e nbd1/pid -a -e nbd3/pid -a ! -e nbd2/pid"
+    commands = [
+        # udev looks at a new device.
+        f"udevadm settle --timeout=10; {attach}",
+        f"udevadm settle --timeout=10; {look}",
+        f"{DATA} && blkid -p -o value -s TYPE /dev/nbd3",
+        "scaleway-nbd detach 1 && scaleway-nbd detach 3",
+        f"udevadm settle --timeout=10; scaleway-nbd attach 1 {URI} 3 {OTHER}",
+    ]
+    vm = bench.boot(overlay=initrd_probe(commands))
+    bench.wait_booted()
+    results = [vm.probe("probe")[command] for command in commands]
+    equal([r.status for r in results], [1, 0, 0, 0, 0], f"exit status of each: {results}")
+    some, sysfs, data, _, both = results
+
+    def place(pattern):
+        match = re.search(pattern, some, re.MULTILINE)
+        return match and match.start()
+
+    for name in "nbd1", "nbd3":
+        places = {name: place(f"^{name}: attached to "), "nbd2 given up": place("^Cannot attach nbd2 .*refused.*gave up"),
+                  "which": place("^1 of 3 volumes not attached: nbd2$")}  # fmt: skip
+        in_order(places, "the others do not wait for the one that fails")
+        contains(both, f"^{name}: attached to ", "when all can be had")
+    equal(sysfs.split(), ["a", "c"], "identifiers, each of its own volume")
+    equal(data.split(), ["ext4", "ext4"], "what can be read from them")
 
 
 @rows("B1")

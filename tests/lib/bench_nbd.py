@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""The guest of `tests/bench attach` and `tests/bench io`: a kernel, an initrd with scaleway-nbd, nbd-client and fio, and
+a shell on the console through which the host tells it what to do. Nothing else runs there, no udev and no systemd."""
+
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from contextlib import ExitStack
+
+import bench_peers
+import bench_report
+import cpio
+import nbd
+from bench import CACHE, Parts
+from net import Network
+from process import need
+from vm import VM, Ended
+
+LOGS = os.path.join(CACHE, "logs")
+BOOT_TIMEOUT = 120
+DEVICES = 16
+INIT = os.path.join(bench_peers.SOURCES, "nbd-init")
+# virtio-rng: the first program that asks for random numbers would otherwise wait for them, for more than a second.
+MODULES = (*bench_peers.FLOOR_MODULES, "virtio-rng")
+OURS = "/usr/bin/scaleway-nbd"
+TOOLS = ("/usr/bin/busybox", "/usr/bin/stty", "/usr/bin/fio", "/usr/sbin/nbd-client")
+
+
+@dataclasses.dataclass
+class Peer:
+    """command: of a shell, for devices 0 to {last}; {volumes} is what `scaleway-nbd attach` takes for all of them."""
+
+    name: str
+    title: str
+    command: str
+    ours: bool = False
+
+    def attach(self, count, server):
+        volumes = " ".join(f"{i} {server.uri}" for i in range(count))
+        return self.command.format(last=count - 1, volumes=volumes, uri=server.uri, host=server.host, port=server.port,
+                                   export=server.export or "any")  # fmt: skip
+
+
+SCALEWAY = Peer("scaleway-nbd", "scaleway-nbd attach, one for all volumes", "scaleway-nbd attach {volumes}", ours=True)
+SCALEWAY_EACH = Peer(
+    "scaleway-nbd@",
+    "scaleway-nbd attach, one for each volume, all at once, as units start it",
+    "for i in $(seq 0 {last}); do scaleway-nbd attach $i {uri} & done; wait",
+    ours=True,
+)
+NBD_CLIENT = Peer(
+    "nbd-client",
+    "nbd-client in a loop, as scripts call it",
+    "for i in $(seq 0 {last}); do nbd-client {host} {port} /dev/nbd$i -N {export} || exit; done",
+)
+
+
+class Guest:
+    def __init__(self, folder, kernel, initrd):
+        """folder: takes logs; it is emptied."""
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        self.folder = folder
+        self.kernel = kernel
+        self.initrd = initrd
+        self.network = None
+        self.vm = None
+        self._servers = 0
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        with self._stack:
+            self.network = self._stack.enter_context(Network(self.folder, ["none"]))
+            nic = self.network.bridges[0]
+            line = f"console=ttyS0,115200 loglevel=4 panic=-1 bench_ip={nic.address}/24"
+            self.vm = VM(self.network, self.folder, self.kernel, self.initrd, line)
+            self._stack.callback(self.vm.kill)
+            self.vm.use_shell(BOOT_TIMEOUT)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc):
+        self._stack.close()
+
+    def serve(self, kind, disk=None):
+        """Starts an nbd.Server that ends with the guest."""
+        self._servers += 1
+        number = self._servers
+        server = kind(self.network, self.folder, disk, port=nbd.PORT + number, number=number)
+        self._stack.callback(server.stop)
+        return server.start()
+
+    def attach(self, peer, count, server, timeout=60):
+        """Attaches devices 0 to count-1, and returns what the guest's stopwatch says: real, user, system (s)."""
+        command = f"({peer.attach(count, server)}) >/tmp/attach.log 2>&1"
+        output = self.vm.run(f"stopwatch {count} sh -c {shlex.quote(command)}", timeout)
+        result = {key: float(value) for key, value in re.findall(r"(\w+)=(\S+)", output)}
+        if result.pop("status") != 0 or result.pop("attached") != count:
+            raise RuntimeError(f"{peer.name}, {count} volumes: {output}{self.vm.read('/tmp/attach.log')}")
+        return result
+
+    def detach(self):
+        """All devices, by the same means whoever attached them."""
+        devices = f"for i in $(seq 0 {DEVICES - 1})"
+        self.vm.run(f"{devices}; do [ ! -e /sys/block/nbd$i/pid ] || scaleway-nbd detach $i >/dev/null 2>&1; done", 120)
+        left = self.vm.run(f"{devices}; do [ ! -e /sys/block/nbd$i/pid ] || echo nbd$i; done").split()
+        if left:
+            raise RuntimeError(f"still attached: {' '.join(left)}")
+
+
+def libraries(tree, program):
+    """Paths in the tree, as the program's own loader finds them."""
+    output = bench_peers.run(["chroot", tree, "ldd", program])
+    return re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", output, re.MULTILINE)
+
+
+def add_program(archive, tree, program):
+    for path in (program, *libraries(tree, program)):
+        # A link may be absolute, so the tree's own realpath follows it.
+        real = bench_peers.run(["chroot", tree, "realpath", path]).strip()
+        with open(tree + real, "rb") as f:
+            archive.add(path, f.read(), 0o755)
+
+
+def build_initrd(tree):
+    need("xzcat")
+    stopwatch = bench_peers.build_program("stopwatch")
+    tools = bench_peers.build_tree("tools", "tools")
+    version = bench_peers.kernel_version(tree)
+
+    def build(path):
+        archive = cpio.Archive()
+        archive.link_merged()
+        for folder in ("/dev", "/proc", "/run", "/sys", "/tmp"):
+            archive.folder(folder)
+        for program in TOOLS:
+            add_program(archive, tools, program)
+        add_program(archive, tree, OURS)
+        for source, target in ((stopwatch, "/usr/bin/stopwatch"), (INIT, "/init")):
+            with open(source, "rb") as f:
+                archive.add(target, f.read(), 0o755)
+        for i, name in enumerate(MODULES):
+            archive.add(f"/modules/{i:02}-{name}.ko", bench_peers.module_bytes(tree, version, name))
+        with open(path, "wb") as f:
+            f.write(archive.dump())
+
+    key = bench_peers.digest(stopwatch, INIT, tree + OURS, tools, version, *MODULES, *TOOLS)
+    return bench_peers.cached("nbd.img", key, build)
+
+
+def prepare():
+    """Builds what is missing. Returns (kernel, initrd)."""
+    parts = Parts()
+    if not parts.tree:
+        raise subprocess.SubprocessError("SCALEWAY_TREE: the tree with our programs must be given like the other parts")
+    return parts.kernel, build_initrd(parts.tree)
+
+
+def guarded(go, what):
+    """Runs go(); what was measured until it fails, or is interrupted, is worth a report. Returns whether it came to its end."""
+    host = bench_report.machine(os.environ.get("SCALEWAY_QEMU", "qemu-system-x86_64"))
+    print(f"bench: {what} on {host['processor']}, {host['qemu']}")
+    if host["load"][0] > 0.5:
+        print(f"bench: the machine is not idle (load {host['load'][0]:.1f}): compare ratios, not seconds")
+    try:
+        go()
+        return True
+    except KeyboardInterrupt:
+        print("bench: interrupted; the report is of what was measured so far")
+    except (Ended, RuntimeError, OSError, TimeoutError) as e:
+        print(f"bench: FAILED: {e}")
+    return False
+
+
+def tell(result, figures):
+    """One line of the report as it comes."""
+    if "error" in result:
+        text = "FAILED: " + "\n    ".join(result["error"].strip().splitlines())
+    else:
+        shown = [f for f in figures if f.key in result]
+        text = "  ".join(f"{f.key} {result[f.key] / f.scale:.{f.digits}f}" for f in shown)
+    print(f"  {result['round']:>3}  {result['peer']:14} {text}", flush=True)
+
+
+def finish(name, rounds, figures, peers, goals, complete, **more):
+    """Prints the tables and writes the document; returns the exit status. goals: function of the rounds. more: for the
+    document."""
+    if not rounds:
+        return 1
+    good = [r for r in rounds if "error" not in r]
+    ours = [peer.name for peer in peers if peer.ours]
+    summarized = bench_report.summary(good, figures, [peer.name for peer in peers])
+    ratio = bench_report.ratios(summarized, ours)
+    for figure in figures:
+        if summarized[figure.key]:
+            print("\n" + "\n".join(bench_report.table(figure, summarized[figure.key], ratio[figure.key], ours)))
+    reached = [goal for goal in goals(good) if goal.ratio]
+    print("\n" + "\n".join(bench_report.goal_table(reached)))
+    document = {
+        "machine": bench_report.machine(os.environ.get("SCALEWAY_QEMU", "qemu-system-x86_64")),
+        "peers": {peer.name: {"title": peer.title, "command": peer.command} for peer in peers},
+        "rounds": rounds,
+        "summary": summarized,
+        "ratios": ratio,
+        "ratios_by_round": bench_report.all_paired(good, figures, ours, [peer.name for peer in peers]),
+        "goals": [goal.document() for goal in reached],
+        **more,
+    }
+    print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, name, document))}")
+    return 0 if complete and len(good) == len(rounds) else 1
