@@ -475,7 +475,7 @@ const char *http_strerror(int error) {
                 { EPROTO,          "answer is not HTTP"                            },
                 { EADDRINUSE,      "no free source port"                           },
                 { EACCES,          "permission denied"                             },
-                { EPROTONOSUPPORT, "URL is neither http nor https"                 },
+                { EPROTONOSUPPORT, "URL is neither http nor https, or libcurl has no TLS" },
                 { EINVAL,          "malformed URL"                                 },
                 { ENETRESET,       "network changed"                               },
                 { ENOMEM,          "out of memory"                                 },
