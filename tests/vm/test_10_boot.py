@@ -113,5 +113,10 @@ def test_qemu_nbd(bench):
 def test_lean(bench):
     """The lean initrd of dracut-netboot.conf, and the old name of the mode."""
     check(bench.parts.initrd_lean, "there is no lean initrd")
-    bench.boot(initrd="lean", base=BASE_CMDLINE.replace("boot=local", "boot=nbd"), nbd="nbdkit-oldstyle")
+    vm = bench.boot(initrd="lean", base=BASE_CMDLINE.replace("boot=local", "boot=nbd"), nbd="nbdkit-oldstyle")
     bench.wait_booted()
+    # The initrd's journald leaves the kernel's messages to the host's, which must have them all; units are its own work.
+    first = vm.run("journalctl --boot --dmesg --output=cat --no-pager | head -n 1")
+    check("Linux version" in first, f"the kernel's first message in the host's journal: {first}")
+    units = vm.run("journalctl --boot --unit=scaleway-local.service --output=cat --no-pager")
+    check("/sysroot" in units, f"scaleway-local.service in the host's journal: {units}")
