@@ -170,7 +170,7 @@ def guarded(go, what):
         return True
     except KeyboardInterrupt:
         print("bench: interrupted; the report is of what was measured so far")
-    except (Ended, RuntimeError, OSError, TimeoutError) as e:
+    except (Ended, RuntimeError, OSError, TimeoutError, AssertionError, ValueError) as e:
         print(f"bench: FAILED: {e}")
     return False
 

@@ -37,10 +37,9 @@ class Goal:
 
     @property
     def verdict(self):
-        """A median on the wrong side says nothing if there are rounds on either side."""
-        if self.met:
-            return "met"
-        return "undecided" if self.ratio["min"] <= self.limit <= self.ratio["max"] else "MISSED"
+        """A median says little if there are rounds on either side of the limit."""
+        verdict = "met" if self.met else "MISSED"
+        return f"undecided ({verdict})" if self.ratio["min"] <= self.limit <= self.ratio["max"] else verdict
 
     def document(self):
         return {**dataclasses.asdict(self), "verdict": self.verdict}
