@@ -23,7 +23,7 @@ class Archive:
         self._put(path, stat.S_IFLNK | 0o777, target.encode())
 
     def link_merged(self):
-        """For an initrd of its own, that is put after none: makes those links."""
+        """For an initrd of its own, that follows no other one: makes those links."""
         for name in MERGED:
             self._entries[name] = (stat.S_IFLNK | 0o777, f"usr/{name}".encode())
 
