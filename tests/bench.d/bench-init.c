@@ -2,7 +2,7 @@
 
 /* The init of the root file system that `tests/bench boot` serves: the moment it starts is the end of the measurement.
  *
- * It runs as PID 1 after the initrd's switch-root, from /bench-init on the root (init=/bench-init). It writes one line
+ * It runs as PID 1 after the initrd's switch-root, in the place of the root's systemd. It writes one line
  * with the time since the kernel started, lets what the initrd left behind die, writes a second line with the memory
  * that is then still in use, and powers the machine off. Static, so that nothing of the root but this file is read. */
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin of QEMU's that counts the instructions of the guest: tests/lib/budget.py loads it with -plugin. Unlike
- * seconds, their number says the same on a busy machine. When QEMU ends, the sum over all processors is written to the
- * file that the argument out= names.
+/* A plugin of QEMU's that counts what the guest does: tests/lib/budget.py loads it with -plugin. Unlike seconds, these
+ * numbers say the same on a busy machine. When QEMU ends, the file that the argument out= names gets them as JSON:
+ *
+ *     executed    instructions, the sum over all processors
+ *     translated  instructions that were translated for that: how much different code was run. Translating one costs
+ *                 QEMU as much as executing some hundred, and a real processor has to get it from memory
  *
  * QEMU's header is in no Debian package, so what is used of it stands here: qemu-plugin.h, API version 2 and later
  * (QEMU 9.0), https://www.qemu.org/docs/master/devel/tcg-plugins.html. */
@@ -43,14 +46,17 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
 
 int qemu_plugin_version = 2;
 
-static qemu_plugin_u64 count;
+static qemu_plugin_u64 executed;
+static _Atomic uint64_t translated;
 static const char *path;
 
 /* A block that was left early by an interrupt or a fault counts in full: a few in a thousand. */
-static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+        size_t n = qemu_plugin_tb_n_insns(tb);
+
         (void) id;
-        qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, count,
-                                                          qemu_plugin_tb_n_insns(tb));
+        translated += n;
+        qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, executed, n);
 }
 
 static void ended(qemu_plugin_id_t id, void *userdata) {
@@ -60,7 +66,7 @@ static void ended(qemu_plugin_id_t id, void *userdata) {
         (void) userdata;
         if (!f)
                 return;
-        (void) fprintf(f, "%" PRIu64 "\n", qemu_plugin_u64_sum(count));
+        (void) fprintf(f, "{\"executed\": %" PRIu64 ", \"translated\": %" PRIu64 "}\n", qemu_plugin_u64_sum(executed), translated);
         (void) fclose(f);
 }
 
@@ -72,8 +78,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
                 return -1;
         path = argv[0] + strlen(key);
 
-        count = (qemu_plugin_u64) { qemu_plugin_scoreboard_new(sizeof(uint64_t)), 0 };
-        qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+        executed = (qemu_plugin_u64) { qemu_plugin_scoreboard_new(sizeof(uint64_t)), 0 };
+        qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
         qemu_plugin_register_atexit_cb(id, ended, NULL);
         return 0;
 }

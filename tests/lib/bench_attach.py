@@ -7,13 +7,14 @@ What is read, all by the guest's monotonic clock and by one program (bench.d/sto
     cpu-15    processor time of the command's processes for 15, user and system
     late-N    as attach-N, with a server that answers each handshake a second later
 
-The kernel takes one connection after the other (about 55 ms each under TCG, most of it three RCU grace periods), so that
-is the floor for any program; only what comes before can go on at the same time."""
+The kernel takes one connection after the other (about 50 ms each under TCG: it freezes the device's queue three times, and
+each time waits for an RCU grace period that no setting expedites), so that is the floor for any program; only what comes
+before can go on at the same time."""
 
-import argparse
 import os
 
 import bench_nbd
+import bench_options
 import bench_report
 import nbd
 from bench_nbd import LOGS
@@ -119,11 +120,5 @@ def run(arguments):
 
 
 def add_parser(commands):
-    parser = commands.add_parser(
-        "attach",
-        help="NBD volumes, 1, 4 and 15, until all are attached: time, beside nbd-client",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of each peer (default: %(default)s)")
-    parser.set_defaults(run=run)
+    brief = "NBD volumes, 1, 4 and 15, until all are attached: time, beside nbd-client"
+    bench_options.add_parser(commands, "attach", brief, __doc__, run, rounds=5)

@@ -3,9 +3,9 @@
 
 What is read, and where:
 
-    boot    the guest's CLOCK_BOOTTIME when /bench-init starts. It counts from the kernel's own time zero, so neither
+    boot    the guest's CLOCK_BOOTTIME when the root's init starts. It counts from the kernel's own time zero, so neither
             the firmware nor the loading of the initrd is in it; under QEMU it runs with the host's clock.
-    wall    the host's clock from the start of QEMU to the line that /bench-init writes: boot, plus what comes before
+    wall    the host's clock from the start of QEMU to the line that this init writes: boot, plus what comes before
             the kernel. The same for every peer but for the loading of a larger initrd.
     cpu     user and system time of QEMU when that line arrives
     initrd  bytes of the file
@@ -16,18 +16,18 @@ What is read, and where:
 One VM runs at a time. Each boot has a network, a DHCP server, an NBD server and (ours only) a control plane of its own,
 and a fresh copy-on-write view of the same root."""
 
-import argparse
 import os
 import re
 import shutil
 import time
 import types
 
+import bench_options
 import bench_peers
 import bench_report
 import nbd
 from bench import CACHE, Bench
-from bench_report import Figure
+from bench_report import Figure, Goal
 from vm import Ended
 
 LOGS = os.path.join(CACHE, "logs")
@@ -42,6 +42,10 @@ LOST = re.compile(
     r"Kernel panic - not syncing.*|^\(initramfs\) |Entering emergency mode.*|^>>> Boot failed: .*|^floor-init: .*",
     re.MULTILINE,
 )
+# For each of ours: the peer, and what its boot and CPU time may be of that one's.
+GOALS = {"scaleway": ("dracut-nbd", 0.8), "scaleway-lean": ("initramfs-tools", 1.0)}
+LEAN_BYTES_MAX = 10_000_000
+MEMORY_MAX = 6 << 20  # over the floor's
 FIGURES = [
     Figure("boot", "Kernel start to init, guest clock", "s", base="floor"),
     Figure("wall", "QEMU start to init, host clock", "s", base="floor"),
@@ -130,8 +134,22 @@ def tell(result):
         print(f"  {result['round']:>3}  {result['peer']:16}{figures}", flush=True)
 
 
+def goals(rounds):
+    """Of those whose peers were measured as well."""
+    reached = []
+    for ours, (other, limit) in GOALS.items():
+        for key in ("boot", "cpu"):
+            reached.append(Goal(f"{ours} ÷ {other}: {key}", bench_report.paired(rounds, key, ours, other), limit))
+    lean = bench_report.spread([size / 1e6 for size in bench_report.values(rounds, "scaleway-lean", "initrd")])
+    reached.append(Goal("scaleway-lean: initrd, MB", lean, LEAN_BYTES_MAX / 1e6))
+    for ours in GOALS:
+        over = bench_report.within_rounds(rounds, "memory", ours, "floor", lambda mine, floor: (mine - floor) / (1 << 20))
+        reached.append(Goal(f"{ours}: memory over the floor, MiB", over, MEMORY_MAX / (1 << 20)))
+    return [goal for goal in reached if goal.ratio]
+
+
 def report(rounds, peers):
-    """Prints the tables; returns (summary, ratios)."""
+    """Prints the tables; returns what the document has of it."""
     names = [peer.name for peer in peers]
     ours = [peer.name for peer in peers if peer.ours]
     summarized = bench_report.summary(rounds, FIGURES, names)
@@ -142,7 +160,16 @@ def report(rounds, peers):
     failed = [r for r in rounds if "error" in r]
     for result in failed:
         print(f"\nFAILED: {result['peer']}, round {result['round']}; console: {result['console']}")
-    return summarized, ratio
+    good = [r for r in rounds if "error" not in r]
+    reached = goals(good)
+    if reached:
+        print("\n" + "\n".join(bench_report.goal_table(reached)))
+    return {
+        "summary": summarized,
+        "ratios": ratio,
+        "ratios_by_round": bench_report.all_paired(good, FIGURES, ours, names),
+        "goals": [goal.document() for goal in reached],
+    }
 
 
 def run(arguments):
@@ -170,29 +197,22 @@ def run(arguments):
 
     if not rounds:
         return 1
-    summarized, ratio = report(rounds, peers)
+    told = report(rounds, peers)
     shown = {"host": "HOST", "port": "PORT", "export": "EXPORT", "address": "ADDRESS"}
     document = {
         "machine": host,
         "kernel": os.path.basename(kernel),
         "peers": {p.name: {"title": p.title, "cmdline": p.command_line(**shown), "initrd": p.initrd} for p in peers},
         "rounds": rounds,
-        "summary": summarized,
-        "ratios": ratio,
+        **told,
     }
     print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, 'bench-boot', document))}")
     return 1 if interrupted or any("error" in r for r in rounds) else 0
 
 
 def add_parser(commands):
-    parser = commands.add_parser(
-        "boot",
-        help="kernel start to the init of a root on NBD: time, CPU time, size, memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="boots of each peer (default: %(default)s)")
+    brief = "kernel start to the init of a root on NBD: time, CPU time, size, memory"
+    parser = bench_options.add_parser(commands, "boot", brief, __doc__, run, rounds=5)
     names = [peer.name for peer in bench_peers.peers()]
     parser.add_argument("--peer", action="append", default=[], choices=names, metavar="NAME",
                         help=f"only this one, may be repeated: {', '.join(names)}")  # fmt: skip
-    parser.set_defaults(run=run)

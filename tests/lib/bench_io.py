@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""`tests/bench io`: fio on /dev/nbd0, attached by ours and by nbd-client in turn, in one guest.
+"""`tests/bench io`: fio on two NBD devices of one guest, one attached by ours and one by nbd-client, to the same server.
 
-For each server, each round and each job both attach, run and detach, one right after the other. The jobs are the same
-to the letter: direct I/O by libaio, so many seconds, over the whole volume.
+Both stay attached, and one fio goes to and fro between them, half a second here and half a second there (ABBA ABBA), so
+that what the machine does meanwhile happens to both. What is compared is what each moved in all its slices of a round.
+Which of them has /dev/nbd0, and which begins, changes with each round.
 
     read, write          1 MiB each, in order, 4 at a time
     randread, randwrite  4 KiB each, anywhere, 16 at a time
-    ...-cpu              bytes for each second of QEMU's processor time: what the same I/O costs. On a busy machine it
-                         varies less than bytes a second do
 
-The I/O itself is the kernel's, whoever attached: what could differ is what the kernel was told, that is flags, block
-size, number of connections, and the options of the socket. The first three are compared when the disks are attached
-for the first time: where they are the same, so is the I/O, and what the figures differ by is what the machine does."""
+All is direct I/O by libaio over the whole volume. The I/O itself is the kernel's, whoever attached: what could differ
+is what the kernel was told, that is flags, block size, number of connections, and the options of the socket. The
+first three are compared when the disks are attached: where they are the same, so is the I/O."""
 
-import argparse
 import json
 import os
 import statistics
 import tempfile
 
 import bench_nbd
+import bench_options
 import bench_report
 import nbd
 from bench_nbd import LOGS
@@ -30,10 +29,9 @@ FIO_TIMEOUT = 60  # s, beside the time of the job
 DISK_BYTES = 128 << 20
 MEMORY = "/dev/shm"  # a disk of the host would be measured, too
 PEERS = [bench_nbd.SCALEWAY, bench_nbd.NBD_CLIENT]
-FIO = (
-    "fio --name=bench --filename=/dev/nbd0 --ioengine=libaio --direct=1 --time_based --runtime={seconds} --randseed=1 "
-    "--output-format=json {options}"
-)
+SLICE = 0.5  # s
+PATTERN = (0, 1, 1, 0)  # drifts of the machine meet both alike
+FIO = "fio --output-format=json --ioengine=libaio --direct=1 --time_based --runtime={msec}ms --randseed=1 {options} {slices}"
 JOBS = {
     "read": "--rw=read --bs=1M --iodepth=4",
     "write": "--rw=write --bs=1M --iodepth=4",
@@ -42,8 +40,8 @@ JOBS = {
 }
 GOAL = 1.0
 SETTINGS = (
-    "grep -v ^Hex /sys/block/nbd0/size /sys/block/nbd0/ro /sys/block/nbd0/queue/* /sys/kernel/debug/nbd/nbd0/[!t]* 2>/dev/null; "
-    "echo connections:$(grep -c ':2A[3-4][0-9A-F] 01 ' /proc/net/tcp)"
+    "grep -v ^Hex /sys/block/nbd{i}/size /sys/block/nbd{i}/ro /sys/block/nbd{i}/queue/* "
+    "/sys/kernel/debug/nbd/nbd{i}/[!t]* 2>/dev/null; echo nbd{i}/connections:$(grep -c ':{port:04X} 01 ' /proc/net/tcp)"
 )
 
 
@@ -58,54 +56,43 @@ SERVERS = {"nbdkit": Nbdkit, "nbd-server": nbd.NbdServer}
 
 
 def figures(servers):
-    result = []
-    for server in servers:
-        for job in JOBS:
-            result.append(Figure(f"{server}-{job}", f"{server}: {job}", "MB/s", scale=1e6))
-            result.append(Figure(f"{server}-{job}-cpu", f"{server}: {job}, by processor time", "MB/s of CPU", scale=1e6))
+    result = [Figure(f"{server}-{job}", f"{server}: {job}", "MB/s", scale=1e6) for server in servers for job in JOBS]
     return [*result, Figure("all", "all of these, geometric mean", "MB/s", scale=1e6)]
 
 
-def fio(guest, job, seconds):
-    """Returns (bytes a second, bytes for each second of QEMU's processor time, fio's own report of the job)."""
-    begin = guest.vm.cpu_seconds()
-    output = guest.vm.run(FIO.format(seconds=seconds, options=JOBS[job]), seconds + FIO_TIMEOUT)
-    cpu = guest.vm.cpu_seconds() - begin
-    report = json.loads(output[output.index("{") :])["jobs"][0]
-    direction = report["read" if "read" in job else "write"]
-    if report["error"] != 0 or direction["io_bytes"] == 0:
-        raise RuntimeError(f"fio {job}: error {report['error']}, {direction['io_bytes']} bytes")
-    kept = {key: direction[key] for key in ("io_bytes", "bw_bytes", "iops", "runtime", "lat_ns")}
-    return direction["bw_bytes"], direction["io_bytes"] / cpu, {**kept, "qemu_cpu": cpu}
+def slices(order, count):
+    """fio's jobs, one after the other: count times the pattern, over the devices of the peers in this order."""
+    turns = [order[i] for i in PATTERN * count]
+    return " ".join(f"--name={n} --stonewall --filename=/dev/nbd{device}" for n, device in enumerate(turns)), turns
 
 
-def measure(guest, results, job, name, server, seconds):
-    """One job for each peer in turn, into their entries of the report."""
-    key = f"{name}-{job}"
-    for result in results:
-        if "error" in result:
-            continue
-        peer = next(p for p in PEERS if p.name == result["peer"])
-        try:
-            guest.attach(peer, 1, server, ATTACH_TIMEOUT)
-            result[key], result[f"{key}-cpu"], result["raw"][key] = fio(guest, job, seconds)
-        except (RuntimeError, AssertionError) as e:
-            result["error"] = str(e)
-        guest.detach()
-
-
-def settings(guest, server):
-    """What the kernel was told by each: peer → {setting: value}."""
+def fio(guest, job, order, count):
+    """order: devices, the one that begins first. Returns {device: (bytes a second, fio's own figures of its slices)}."""
+    text, turns = slices(order, count)
+    command = FIO.format(msec=round(SLICE * 1000), options=JOBS[job], slices=text)
+    output = guest.vm.run(command, len(turns) * SLICE + FIO_TIMEOUT)
+    parts = json.loads(output[output.index("{") :])["jobs"]
     result = {}
-    for peer in PEERS:
-        guest.attach(peer, 1, server, ATTACH_TIMEOUT)
-        lines = guest.vm.run(SETTINGS, ok=None).splitlines()
-        result[peer.name] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            known = result[peer.name].get(name)
-            result[peer.name][name] = f"{known} {value}" if known else value
-        guest.detach()
+    for device in order:
+        kept = []
+        for part, turn in zip(parts, turns, strict=True):
+            if turn != device:
+                continue
+            direction = part["read" if "read" in job else "write"]
+            if part["error"] != 0 or direction["io_bytes"] == 0:
+                raise RuntimeError(f"fio {job}: error {part['error']}, {direction['io_bytes']} bytes")
+            kept.append({key: direction[key] for key in ("io_bytes", "runtime", "iops")})
+        moved = sum(k["io_bytes"] for k in kept)
+        result[device] = moved * 1000 / sum(k["runtime"] for k in kept), kept
+    return result
+
+
+def settings(guest, device, port):
+    """What the kernel was told: {setting: value}."""
+    result = {}
+    for line in guest.vm.run(SETTINGS.format(i=device, port=port), ok=None).splitlines():
+        name, _, value = line.replace(f"/nbd{device}/", "/nbdN/").replace(f"nbd{device}/", "").partition(":")
+        result[name] = f"{result[name]} {value}" if name in result else value
     return result
 
 
@@ -118,14 +105,31 @@ def compare(name, told):
         print("    " + key + ": " + ", ".join(f"{peer} {values.get(key)}" for peer, values in told.items()))
 
 
-def run_round(guest, number, servers, seconds):
-    # They change places with each round and each job.
+def run_round(guest, number, servers, count, told):
+    """The entries of one round; told takes what the kernel was told, the first time."""
     first = number % len(PEERS)
-    results = [{"peer": p.name, "round": number, "raw": {}} for p in PEERS[first:] + PEERS[:first]]
+    peers = PEERS[first:] + PEERS[:first]
+    results = [{"peer": p.name, "round": number, "raw": {}} for p in peers]
     for name, server in servers.items():
-        for job in JOBS:
-            measure(guest, results, job, name, server, seconds)
-            results.append(results.pop(0))
+        try:
+            seen = {}
+            for device, peer in enumerate(peers):
+                guest.attach_one(peer, device, server, ATTACH_TIMEOUT)
+                seen[peer.name] = settings(guest, device, server.port)
+                # Which of several connections is whose the list does not say; each adds one.
+                seen[peer.name]["connections"] = int(seen[peer.name]["connections"]) - device
+            if name not in told:
+                told[name] = seen
+                compare(name, seen)
+            for turn, job in enumerate(JOBS):
+                order = (0, 1) if turn % 2 == 0 else (1, 0)
+                for device, (rate, raw) in fio(guest, job, order, count).items():
+                    results[device][f"{name}-{job}"] = rate
+                    results[device]["raw"][f"{name}-{job}"] = raw
+        except (RuntimeError, AssertionError) as e:
+            for result in results:
+                result["error"] = str(e)
+        guest.detach()
     for result in results:
         if "error" not in result:
             result["all"] = statistics.geometric_mean(result[f"{name}-{job}"] for name in servers for job in JOBS)
@@ -155,6 +159,7 @@ def run(arguments):
     kernel, initrd = bench_nbd.prepare()
     chosen = arguments.server or list(SERVERS)
     shown = figures(chosen)
+    count = max(1, round(arguments.seconds / (SLICE * len(PATTERN) / len(PEERS))))
     rounds, told = [], {}
 
     def go():
@@ -165,31 +170,22 @@ def run(arguments):
             disk = make_disk(folder)
             servers = {name: guest.serve(SERVERS[name], disk) for name in chosen}
             guest.vm.run("mount -t debugfs debugfs /sys/kernel/debug")
-            for name, server in servers.items():
-                told[name] = settings(guest, server)
-                compare(name, told[name])
             # The first time everything is slower, and it would be the fault of the first in turn.
-            run_round(guest, 0, servers, 1)
+            run_round(guest, 0, servers, 1, told)
             for number in range(1, arguments.rounds + 1):
-                results = run_round(guest, number, servers, arguments.seconds)
+                results = run_round(guest, number, servers, count, told)
                 rounds.extend(results)
                 for result in results:
-                    bench_nbd.tell(result, [f for f in shown if not f.key.endswith("-cpu")])
+                    bench_nbd.tell(result, shown)
 
-    jobs = len(chosen) * len(JOBS)
-    complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {jobs} jobs for {len(PEERS)}")
+    complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(chosen) * len(JOBS)} jobs for {len(PEERS)}")
     return bench_nbd.finish("bench-io", rounds, shown, PEERS, goals(chosen), complete, settings=told)
 
 
 def add_parser(commands):
-    parser = commands.add_parser(
-        "io",
-        help="fio on an NBD volume, in order and at random: bytes a second, beside nbd-client",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of each peer (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, metavar="N", help="of each job (default: %(default)s)")
+    brief = "fio on an NBD volume, in order and at random: bytes a second, beside nbd-client"
+    parser = bench_options.add_parser(commands, "io", brief, __doc__, run, rounds=7)
+    parser.add_argument("--seconds", type=int, default=3, metavar="N",
+                        help="for each job and peer in a round (default: %(default)s)")  # fmt: skip
     parser.add_argument("--server", action="append", default=[], choices=list(SERVERS), metavar="NAME",
                         help=f"only this one, may be repeated: {', '.join(SERVERS)}")  # fmt: skip
-    parser.set_defaults(run=run)

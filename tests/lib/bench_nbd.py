@@ -31,30 +31,30 @@ TOOLS = ("/usr/bin/busybox", "/usr/bin/stty", "/usr/bin/fio", "/usr/sbin/nbd-cli
 
 @dataclasses.dataclass
 class Peer:
-    """command: of a shell, for devices 0 to {last}; {volumes} is what `scaleway-nbd attach` takes for all of them."""
+    """command: of a shell, for devices {first} to {last}; {volumes} is what `scaleway-nbd attach` takes for all of them."""
 
     name: str
     title: str
     command: str
     ours: bool = False
 
-    def attach(self, count, server):
-        volumes = " ".join(f"{i} {server.uri}" for i in range(count))
-        return self.command.format(last=count - 1, volumes=volumes, uri=server.uri, host=server.host, port=server.port,
-                                   export=server.export or "any")  # fmt: skip
+    def attach(self, first, last, server):
+        volumes = " ".join(f"{i} {server.uri}" for i in range(first, last + 1))
+        return self.command.format(first=first, last=last, volumes=volumes, uri=server.uri, host=server.host,
+                                   port=server.port, export=server.export or "any")  # fmt: skip
 
 
 SCALEWAY = Peer("scaleway-nbd", "scaleway-nbd attach, one for all volumes", "scaleway-nbd attach {volumes}", ours=True)
 SCALEWAY_EACH = Peer(
     "scaleway-nbd@",
     "scaleway-nbd attach, one for each volume, all at once, as units start it",
-    "for i in $(seq 0 {last}); do scaleway-nbd attach $i {uri} & done; wait",
+    "for i in $(seq {first} {last}); do scaleway-nbd attach $i {uri} & done; wait",
     ours=True,
 )
 NBD_CLIENT = Peer(
     "nbd-client",
     "nbd-client in a loop, as scripts call it",
-    "for i in $(seq 0 {last}); do nbd-client {host} {port} /dev/nbd$i -N {export} || exit; done",
+    "for i in $(seq {first} {last}); do nbd-client {host} {port} /dev/nbd$i -N {export} || exit; done",
 )
 
 
@@ -95,11 +95,18 @@ class Guest:
 
     def attach(self, peer, count, server, timeout=60):
         """Attaches devices 0 to count-1, and returns what the guest's stopwatch says: real, user, system (s)."""
-        command = f"({peer.attach(count, server)}) >/tmp/attach.log 2>&1"
-        output = self.vm.run(f"stopwatch {count} sh -c {shlex.quote(command)}", timeout)
+        return self._attach(peer, 0, count - 1, server, timeout)
+
+    def attach_one(self, peer, index, server, timeout=60):
+        """Attaches one device; those before it must be attached already."""
+        return self._attach(peer, index, index, server, timeout)
+
+    def _attach(self, peer, first, last, server, timeout):
+        command = f"({peer.attach(first, last, server)}) >/tmp/attach.log 2>&1"
+        output = self.vm.run(f"stopwatch {last + 1} sh -c {shlex.quote(command)}", timeout)
         result = {key: float(value) for key, value in re.findall(r"(\w+)=(\S+)", output)}
-        if result.pop("status") != 0 or result.pop("attached") != count:
-            raise RuntimeError(f"{peer.name}, {count} volumes: {output}{self.vm.read('/tmp/attach.log')}")
+        if result.pop("status") != 0 or result.pop("attached") != last + 1:
+            raise RuntimeError(f"{peer.name}, nbd{first} to nbd{last}: {output}{self.vm.read('/tmp/attach.log')}")
         return result
 
     def detach(self):

@@ -19,14 +19,15 @@ from process import find, need
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCES = os.path.join(TESTS, "bench.d")
 CACHE = os.path.join(TESTS, "cache", "bench")
-BENCH_INIT = "/bench-init"
+# In the place of systemd, to which /sbin/init leads: an initrd of systemd hands over to it as to that of a real server.
+BENCH_INIT = "/usr/lib/systemd/systemd"
 # One level for every initrd that is built here, the one dracut users take for an image that is sent over a network.
 COMPRESSION = 19
 # In the order they must be loaded; ext4 and virtio_pci are part of this kernel.
 FLOOR_MODULES = ("failover", "net_failover", "virtio_net", "nbd")
 BUILD_TIMEOUT = 1200
 # loglevel: the initrds are measured, not the serial port.
-COMMON = f"console=ttyS0,115200 loglevel=4 panic=-1 init={BENCH_INIT}"
+COMMON = f"console=ttyS0,115200 loglevel=4 panic=-1"
 
 
 @dataclasses.dataclass
@@ -140,17 +141,18 @@ def build_root(root_ext4):
 
     def build(path):
         run(["cp", "--sparse=always", "--reflink=auto", root_ext4, path])
-        commands = f"write {program} {BENCH_INIT}\nset_inode_field {BENCH_INIT} mode 0100755\n"
+        commands = f"rm {BENCH_INIT}\nwrite {program} {BENCH_INIT}\nset_inode_field {BENCH_INIT} mode 0100755\n"
         with tempfile.NamedTemporaryFile("w", suffix=".debugfs") as f:
             f.write(commands)
             f.flush()
             run([find("debugfs"), "-w", "-f", f.name, path])
         # debugfs ends with 0 whatever happened.
-        if "Mode:  0755" not in run([find("debugfs"), "-R", f"stat {BENCH_INIT}", path]):
+        shown = run([find("debugfs"), "-R", f"stat {BENCH_INIT}", path])
+        if "Mode:  0755" not in shown or f"Size: {os.path.getsize(program)}" not in shown:
             raise RuntimeError(f"{path}: debugfs did not write {BENCH_INIT}")
 
     # The name of the image has the hash of its sources in it; its content would take too long to read.
-    return cached("root.ext4", digest(os.path.basename(root_ext4), program), build)
+    return cached("root.ext4", digest(os.path.basename(root_ext4), program, BENCH_INIT), build)
 
 
 def module_bytes(tree, version, name):

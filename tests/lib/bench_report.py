@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 import json
+import operator
 import os
 import platform
 import statistics
@@ -24,7 +25,7 @@ class Figure:
 
 @dataclasses.dataclass
 class Goal:
-    """ratio: of spread() or paired(). limit: what its median may be at most, or, with at_least, at least."""
+    """ratio: of spread() or within_rounds(). limit: what its median may be at most, or, with at_least, at least."""
 
     title: str
     ratio: dict | None
@@ -82,18 +83,21 @@ def ratios(summarized, ours):
     return result
 
 
-def paired(rounds, key, mine, other):
-    """The ratio within each round, where both ran under the same conditions: its spread(), with the ratio of medians as
-    the median, as in the tables. None if it cannot be told."""
+def within_rounds(rounds, key, mine, other, compare):
+    """spread() of compare(mine, other) in each round, where both ran under the same conditions, but with that of the
+    medians as the median, as in the tables. None if it cannot be told."""
     by_round = {}
     for r in rounds:
         if r.get(key) is not None:
             by_round.setdefault(r["round"], {})[r["peer"]] = r[key]
-    result = spread([row[mine] / row[other] for row in by_round.values() if mine in row and row.get(other)])
+    result = spread([compare(row[mine], row[other]) for row in by_round.values() if mine in row and row.get(other)])
     if result:
-        medians = [statistics.median(values(rounds, peer, key)) for peer in (mine, other)]
-        result["median"] = medians[0] / medians[1]
+        result["median"] = compare(*(statistics.median(values(rounds, peer, key)) for peer in (mine, other)))
     return result
+
+
+def paired(rounds, key, mine, other):
+    return within_rounds(rounds, key, mine, other, operator.truediv)
 
 
 def all_paired(rounds, figures, ours, peers):
