@@ -110,7 +110,8 @@ int main(void) {
 
         if (number_of("/proc/stat", "processes") < 0)
                 (void) mount("proc", "/proc", "proc", 0, NULL);
-        say(console, "\r\nBENCH-FORKS processes=%lld\r\n", number_of("/proc/stat", "processes"));
+        say(console, "\r\nBENCH-FORKS processes=%lld switches=%lld\r\n", number_of("/proc/stat", "processes"),
+            number_of("/proc/stat", "ctxt"));
 
         settle();
         drop_caches();

@@ -12,6 +12,7 @@ What is read, and where:
     memory  MemTotal - MemAvailable a second after init has started, with the page cache dropped, less the free pages
             that wait in the lists of the processors: they make a difference of 20 MiB and say nothing
     forks   processes and threads that were created since the kernel started
+    switches  of a processor from one of them to another
 
 One VM runs at a time. Each boot has a network, a DHCP server, an NBD server and (ours only) a control plane of its own,
 and a fresh copy-on-write view of the same root."""
@@ -35,7 +36,7 @@ BOOT_TIMEOUT = 240  # s from QEMU to init; the slowest peer takes a tenth of it
 END_TIMEOUT = 30
 # With the end of the line, as a line may come in pieces.
 INIT = r"^BENCH-INIT uptime=(\d+\.\d+)\n"
-FORKS = r"^BENCH-FORKS processes=(\d+)\n"
+FORKS = r"^BENCH-FORKS processes=(\d+) switches=(\d+)\n"
 MEMORY = r"^BENCH-MEMORY (.*) end\n"
 # The server did not switch root, but asks for help: no need to wait until the time is over.
 LOST = re.compile(
@@ -53,6 +54,7 @@ FIGURES = [
     Figure("initrd", "Size of the initrd", "MB", scale=1e6),
     Figure("memory", "Memory in use at init", "MiB", scale=1 << 20, base="floor"),
     Figure("forks", "Processes and threads created until init", "count", digits=0, base="floor"),
+    Figure("switches", "Context switches until init", "count", digits=0, base="floor"),
 ]
 
 
@@ -93,6 +95,7 @@ def measure(bench, peer):
         "initrd": peer.size,
         "memory": (memory["MemTotal"] - memory["MemAvailable"] - memory["InLists"]) * 1024,
         "forks": int(forks.group(1)),
+        "switches": int(forks.group(2)),
         "meminfo_kB": memory,
     }
     vm.wait_exit(END_TIMEOUT)
@@ -130,7 +133,7 @@ def tell(result):
         print("\n    ".join(lines), flush=True)
     else:
         figures = "".join(f"  {key} {result[key]:6.2f} s" for key in ("boot", "wall", "cpu"))
-        figures += f"  memory {result['memory'] / (1 << 20):6.1f} MiB  forks {result['forks']}"
+        figures += f"  memory {result['memory'] / (1 << 20):6.1f} MiB  forks {result['forks']}  switches {result['switches']}"
         print(f"  {result['round']:>3}  {result['peer']:16}{figures}", flush=True)
 
 

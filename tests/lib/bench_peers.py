@@ -60,7 +60,7 @@ def peers():
             "initramfs-tools + nbd-client",
             "root=/dev/nbd0 nbdroot={host}:{port}/{export} ip=dhcp rootfstype=ext4 rw",
         ),
-        Peer("floor", "minimal static init", "floor.ip={address}/24 floor.nbd={host}:{port}/{export}"),
+        Peer("floor", "minimal static init", "floor.ip={address}/24 floor.nbd={host}:{port}/{export} init=/sbin/init"),
     ]
 
 
