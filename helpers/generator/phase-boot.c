@@ -2,32 +2,26 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "boot.h"
 #include "drop-in.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
+#include "mode.h"
+#include "nbd-units.h"
 #include "paths.h"
 #include "phase-boot.h"
 #include "proc-cmdline.h"
-#include "root-spec.h"
 #include "string-util.h"
 
-/* Where the shipped units are in the initrd. systemd goes by the name of a link, not by what it points to. */
-#define SHIPPED "/usr/lib/systemd/system"
 #define UNIT_SIZE_MAX (64U * 1024U)
-#define DROP_IN_NAME "50-scaleway.conf"
-
-typedef struct Boot {
-        char **cmdline;
-        Metadata *metadata; /* NULL: boot from the command line alone */
-        Options *options;
-        int unit_fd; /* /run/systemd/system */
-} Boot;
+#define UDEV_RULES "61-scaleway-nbd.rules"
 
 static void boot_done(Boot *b) {
         words_free(b->cmdline);
         metadata_free(b->metadata);
         options_free(b->options);
+        root_spec_done(&b->root);
         safe_close(b->unit_fd);
 }
 
@@ -122,105 +116,6 @@ static void write_state_files(const Boot *b) {
                 log_warning_errno(r, "Cannot write below '%s', going on without: %m", directory ?: "/run/scaleway");
 }
 
-/* One unit for each volume, whatever it is attached for. */
-static int write_nbd(const Boot *b, int index, const char *uri, const char *identifier, const char *origin) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = asprintf_to(&path, "scaleway-nbd@%i.service.d/" DROP_IN_NAME, index);
-        if (r < 0)
-                return r;
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_section(u, "Service");
-        unit_file_comment(u, origin);
-        unit_file_environment(u, "NBD_URI", uri);
-        unit_file_environment(u, "NBD_IDENTIFIER", identifier);
-        return unit_file_write(u, b->unit_fd, path);
-}
-
-/* "rw" first, so that rootflags= may say otherwise. */
-static int mount_options(const Boot *b, char **ret) {
-        const char *flags = options_get_string(b->options, OPTION_ROOTFLAGS);
-
-        return asprintf_to(ret, "%s%s%s", options_get_bool(b->options, OPTION_RO) ? "ro" : "rw", flags ? "," : "",
-                           flags ?: "");
-}
-
-static int add_mount_options(const Boot *b, UnitFile *u) {
-        static const OptionId ids[] = { OPTION_RO, OPTION_RW, OPTION_ROOTFLAGS };
-        _cleanup_free_ char *flags = NULL;
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
-                _cleanup_free_ char *origin = NULL;
-
-                if (options_origin(b->options, ids[i]) == ORIGIN_DEFAULT)
-                        continue;
-                r = options_describe(b->options, ids[i], &origin);
-                if (r < 0)
-                        return r;
-                unit_file_comment(u, origin);
-        }
-        r = mount_options(b, &flags);
-        if (r < 0)
-                return r;
-
-        unit_file_environment(u, "ROOTFLAGS", flags);
-        return 0;
-}
-
-static int write_local_unit(const Boot *b, const RootSpec *s) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        int r;
-
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        if (s->nbd >= 0) {
-                _cleanup_free_ char *nbd = NULL;
-
-                r = asprintf_to(&nbd, "scaleway-nbd@%i.service", s->nbd);
-                if (r < 0)
-                        return r;
-                unit_file_section(u, "Unit");
-                unit_file_setting(u, "Requires", nbd);
-                unit_file_setting(u, "After", nbd);
-        }
-        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", s->device);
-        if (r < 0)
-                return r;
-        r = drop_in_add_options(u, b->options, "scaleway-local.service");
-        if (r < 0)
-                return r;
-        r = add_mount_options(b, u);
-        if (r < 0)
-                return r;
-
-        return unit_file_write(u, b->unit_fd, "scaleway-local.service.d/" DROP_IN_NAME);
-}
-
-/* boot=local, the one mode so far: a file system on a device. */
-static int write_local(const Boot *b, const RootSpec *s) {
-        int r;
-
-        if (s->nbd >= 0) {
-                r = write_nbd(b, s->nbd, s->uri, s->identifier, s->uri_origin);
-                if (r < 0)
-                        return r;
-        }
-        r = write_local_unit(b, s);
-        if (r < 0)
-                return r;
-
-        return unit_link(b->unit_fd, "scaleway-root.target.requires/scaleway-local.service",
-                         SHIPPED "/scaleway-local.service");
-}
-
 /* A signal that is still under way at switch-root goes on after it, provided that the host's systemd knows the unit:
  * nothing but /run is common to both. */
 static int copy_state_template(const Boot *b) {
@@ -229,7 +124,7 @@ static int copy_state_template(const Boot *b) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         int r;
 
-        r = asprintf_to(&path, "%s/scaleway-state@.service", seam ?: SHIPPED);
+        r = asprintf_to(&path, "%s/scaleway-state@.service", seam ?: SHIPPED_UNITS);
         if (r < 0)
                 return r;
         r = read_file(path, UNIT_SIZE_MAX, &text, NULL);
@@ -243,6 +138,32 @@ static int copy_state_template(const Boot *b) {
 
         unit_file_text(u, text);
         return unit_file_write(u, b->unit_fd, "scaleway-state@.service");
+}
+
+/* The host's udev goes through all devices again, and would take away the names that its rules do not give. */
+static int copy_udev_rules(void) {
+        const char *seam = secure_getenv("SCALEWAY_UDEV_DIR");
+        _cleanup_free_ char *from = NULL, *text = NULL, *directory = NULL, *to = NULL;
+        int r;
+
+        r = asprintf_to(&from, "%s/" UDEV_RULES, seam ?: "/usr/lib/udev/rules.d");
+        if (r < 0)
+                return r;
+        r = run_path("udev/rules.d", &directory);
+        if (r < 0)
+                return r;
+        r = asprintf_to(&to, "%s/" UDEV_RULES, directory);
+        if (r < 0)
+                return r;
+
+        r = read_file(from, UNIT_SIZE_MAX, &text, NULL);
+        if (r >= 0)
+                r = mkdir_p(directory);
+        if (r >= 0)
+                r = write_file_atomic(to, text, strlen(text), 0644);
+        if (r < 0)
+                log_warning_errno(r, "Cannot copy '%s', the host will have no names by volume id: %m", from);
+        return r == -ENOMEM ? r : 0;
 }
 
 /* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
@@ -284,7 +205,7 @@ static int write_state_units(const Boot *b) {
                 r = asprintf_to(&path, "scaleway-boot.target.wants/scaleway-state@%s.service", states[i]);
                 if (r < 0)
                         return r;
-                r = unit_link(b->unit_fd, path, SHIPPED "/scaleway-state@.service");
+                r = unit_link(b->unit_fd, path, SHIPPED_UNITS "/scaleway-state@.service");
                 if (r < 0)
                         return r;
         }
@@ -294,9 +215,9 @@ static int write_state_units(const Boot *b) {
 
 /* The metadata are what the other boots wait for until there is a network. Without them the units that need one
  * would look before there is an address, find no default route to keep and no DNS server to write down. */
-static int write_network(const Boot *b, const RootSpec *s) {
+static int write_network(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && s->nbd >= 0;
+        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && b->root.nbd >= 0;
         _cleanup_free_ char *origin = NULL;
         int n, r;
 
@@ -320,7 +241,7 @@ static int write_network(const Boot *b, const RootSpec *s) {
         return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
 }
 
-static int write_units(const Boot *b, const RootSpec *s) {
+static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
         int r;
 
@@ -340,23 +261,29 @@ static int write_units(const Boot *b, const RootSpec *s) {
         r = write_state_units(b);
         if (r < 0)
                 return r;
-        r = write_network(b, s);
+        r = write_network(b);
         if (r < 0)
                 return r;
 
-        return write_local(b, s);
+        r = nbd_write_others(b);
+        if (r < 0)
+                return r;
+        r = copy_udev_rules();
+        if (r < 0)
+                return r;
+
+        return mode_local_write(b);
 }
 
 int phase_boot(void) {
-        _cleanup_(boot_done) Boot b = { .unit_fd = -EBADF };
-        _cleanup_(root_spec_done) RootSpec s = { .nbd = -1 };
+        _cleanup_(boot_done) Boot b = { .root = { .nbd = -1 }, .unit_fd = -EBADF };
         _cleanup_free_ char *path = NULL, *reason = NULL, *shown = NULL;
         int r, failed;
 
         r = load(&b);
         if (r < 0)
                 return r;
-        failed = root_spec_settle(b.options, b.metadata, &s, &reason);
+        failed = root_spec_settle(b.options, b.metadata, &b.root, &reason);
         if (failed == -ENOMEM)
                 return log_oom();
 
@@ -373,7 +300,7 @@ int phase_boot(void) {
         b.unit_fd = unit_dir_open(path);
         if (b.unit_fd < 0)
                 return log_error_errno(b.unit_fd, "Cannot open '%s': %m", path);
-        r = write_units(&b, &s);
+        r = write_units(&b);
         if (r < 0)
                 return log_error_errno(r, "Cannot write the units of the boot below '%s': %m", path);
 

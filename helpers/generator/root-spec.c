@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "export-uri.h"
 #include "parse-util.h"
 #include "root-spec.h"
 #include "string-util.h"
+#include "volume-export.h"
 
 #define DIGITS "0123456789"
-
-typedef enum VolumeKind {
-        VOLUME_NONE, /* the metadata do not have it, or there are no metadata */
-        VOLUME_NBD,
-        VOLUME_DEVICE,
-        VOLUME_UNKNOWN, /* an export that is neither */
-} VolumeKind;
 
 void root_spec_done(RootSpec *s) {
         free(s->device);
@@ -21,37 +14,6 @@ void root_spec_done(RootSpec *s) {
         free(s->identifier);
         free(s->uri_origin);
         *s = (RootSpec) { .nbd = -1 };
-}
-
-/* *ret_device is set for VOLUME_DEVICE, and to be freed. */
-static int look_at_volume(const Metadata *m, unsigned index, MetadataVolume *ret, VolumeKind *ret_kind,
-                          char **ret_device) {
-        ExportUri uri;
-        int r;
-
-        *ret_kind = VOLUME_NONE;
-        if (!m || metadata_volume(m, index, ret) <= 0)
-                return 0;
-
-        *ret_kind = VOLUME_UNKNOWN;
-        if (!ret->export_uri || !utf8_is_valid(ret->export_uri, strlen(ret->export_uri)))
-                return 0;
-        r = export_uri_parse(ret->export_uri, &uri);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-
-        *ret_kind = uri.scheme == EXPORT_URI_NBD ? VOLUME_NBD : VOLUME_DEVICE;
-        r = ret_device && uri.scheme == EXPORT_URI_DEVICE ? strdup_to(ret_device, uri.device) : 0;
-        export_uri_done(&uri);
-        return r;
-}
-
-/* The kernel keeps it as the volume's name; ids of the platform are UUIDs. */
-static const char *identifier_of(const MetadataVolume *v) {
-        static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-";
-        const char *id = v->id ?: "";
-
-        return strlen(id) <= 64 && id[0] != '-' && id[strspn(id, allowed)] == '\0' ? id : "";
 }
 
 /* N of /dev/nbdN and of its partitions /dev/nbdNpM, else -1. */
@@ -84,7 +46,7 @@ static int set_default_root(Options *o, const Metadata *m) {
         VolumeKind kind;
         int r;
 
-        r = look_at_volume(m, 0, &volume, &kind, &device);
+        r = volume_look(m, 0, &volume, &kind, &device);
         if (r < 0)
                 return r;
 
@@ -119,7 +81,7 @@ static int take_volume(RootSpec *s, const Options *o, const Metadata *m, int nbd
         VolumeKind kind;
         int r;
 
-        r = look_at_volume(m, (unsigned) nbd, &volume, &kind, NULL);
+        r = volume_look(m, (unsigned) nbd, &volume, &kind, NULL);
         if (r < 0)
                 return r;
         if (kind != VOLUME_NBD) {
@@ -133,7 +95,7 @@ static int take_volume(RootSpec *s, const Options *o, const Metadata *m, int nbd
         r = strdup_to(&s->uri, volume.export_uri);
         if (r < 0)
                 return r;
-        r = strdup_to(&s->identifier, identifier_of(&volume));
+        r = strdup_to(&s->identifier, volume_identifier(&volume));
         if (r < 0)
                 return r;
         return asprintf_to(&s->uri_origin, "volume %i of the metadata", nbd);
@@ -145,7 +107,7 @@ static int take_uri(RootSpec *s, const Options *o, const Metadata *m, const char
         VolumeKind kind;
         int r;
 
-        r = look_at_volume(m, 0, &volume, &kind, NULL);
+        r = volume_look(m, 0, &volume, &kind, NULL);
         if (r < 0)
                 return r;
 
@@ -157,7 +119,7 @@ static int take_uri(RootSpec *s, const Options *o, const Metadata *m, const char
         if (r < 0)
                 return r;
         r = strdup_to(&s->identifier,
-                      kind == VOLUME_NBD && streq(volume.export_uri, uri) ? identifier_of(&volume) : "");
+                      kind == VOLUME_NBD && streq(volume.export_uri, uri) ? volume_identifier(&volume) : "");
         if (r < 0)
                 return r;
         return options_describe(o, OPTION_ROOT, &s->uri_origin);

@@ -102,6 +102,24 @@ const Option option_table[_OPTION_MAX] = {
                 .default_text = "yes",
                 .help = "Mount the root read-write; the last one of ro and rw counts",
         },
+        [OPTION_SKIP_OPTIONAL_NBD_DEVICES] = {
+                .key = "SKIP_OPTIONAL_NBD_DEVICES",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Attach no NBD volume but that of the root",
+        },
+        [OPTION_SKIP_SECONDARY_VOLUMES] = {
+                .key = "INITRD_SKIP_SECONDARY_VOLUMES",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "The same",
+        },
+        [OPTION_WAIT_SECONDARY_VOLUMES] = {
+                .key = "INITRD_WAIT_SECONDARY_VOLUMES",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Wait up to 5 minutes for the other volumes before the switch to the root, not 20 seconds",
+        },
         [OPTION_INIT] = {
                 .key = "init",
                 .where = OPTION_BOTH,

@@ -120,6 +120,10 @@ class Bench:
         output = debugfs(self.disk, f"cat {path}")
         return None if "File not found" in output.stderr else output.stdout
 
+    def callback(self, function):
+        """To be called at the end of the test: for what it started by itself."""
+        self._stack.callback(function)
+
     # The boot
 
     def boot(self, cmdline="", tags=(), metadata=None, nbd="nbdkit", faults=(), nics=("dhcp",), overlay=None, base=BASE_CMDLINE,

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "boot.h"
+
+/* The drop-in that tells scaleway-nbd@N.service, for the root's volume, what to attach. Returns 0 or a negative errno. */
+_must_check_ int nbd_write_root(const Boot *b);
+
+/* The same for each other NBD volume of the metadata that the options do not rule out, and what has them attached beside
+ * the root and has the switch wait for them. Those that cannot be attached are passed over with a word. Returns 0 or a
+ * negative errno. */
+_must_check_ int nbd_write_others(const Boot *b);
