@@ -83,7 +83,7 @@ def test_passed_over(bench):
 @rows("B4")
 def test_skipped(bench):
     for tag in ("SKIP_OPTIONAL_NBD_DEVICES=1", "INITRD_SKIP_SECONDARY_VOLUMES=1"):
-        vm = bench.boot(metadata=volumes({1: uri(1)}) | {"tags": [tag]})
+        vm = bench.boot(metadata=volumes({1: uri(1)}), tags=[tag])
         bench.wait_booted()
         equal(attached(vm), ["nbd0"], f"what is attached, with {tag}")
         absent(vm.console.text, "nbd1", f"nothing is said of it, with {tag}")
@@ -92,7 +92,7 @@ def test_skipped(bench):
 @rows("B4")
 def test_waited_for(bench):
     """Its server comes when the time of an ordinary boot is over, and the switch has waited for it."""
-    vm = bench.boot(metadata=volumes({1: uri(1)}) | {"tags": ["INITRD_WAIT_SECONDARY_VOLUMES=1"]})
+    vm = bench.boot(metadata=volumes({1: uri(1)}), tags=["INITRD_WAIT_SECONDARY_VOLUMES=1"])
     vm.wait_for(r"Mounted '/dev/nbd0'", 120)
     vm.wait_for(r"Cannot attach nbd1 .* yet: .* another \d+ s", 60)
     vm.wait_for(r"Cannot attach nbd1 .* yet: .* another 2[0-6]\d s", 60)
