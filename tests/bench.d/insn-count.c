@@ -3,8 +3,8 @@
  * numbers say the same on a busy machine. When QEMU ends, the file that the argument out= names gets them as JSON:
  *
  *     executed    instructions, the sum over all processors
- *     translated  instructions that were translated for that: how much different code was run. Translating one costs
- *                 QEMU as much as executing some hundred, and a real processor has to get it from memory
+ *     translated  instructions that were translated for that, some of them more than once: about how much different code
+ *                 was run. Translating one costs QEMU 2 to 3 us, as much as executing a thousand
  *
  * QEMU's header is in no Debian package, so what is used of it stands here: qemu-plugin.h, API version 2 and later
  * (QEMU 9.0), https://www.qemu.org/docs/master/devel/tcg-plugins.html. */

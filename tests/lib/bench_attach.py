@@ -8,8 +8,8 @@ What is read, all by the guest's monotonic clock and by one program (bench.d/sto
     late-N    as attach-N, with a server that answers each handshake a second later
 
 The kernel takes one connection after the other (about 50 ms each under TCG: it freezes the device's queue three times, and
-each time waits for an RCU grace period that no setting expedites), so that is the floor for any program; only what comes
-before can go on at the same time."""
+each time waits for an RCU grace period), so that is the floor for any program; only what comes before can go on at the same
+time."""
 
 import os
 

@@ -8,6 +8,7 @@ import dataclasses
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -148,11 +149,11 @@ def build_root(root_ext4):
             run([find("debugfs"), "-w", "-f", f.name, path])
         # debugfs ends with 0 whatever happened.
         shown = run([find("debugfs"), "-R", f"stat {BENCH_INIT}", path])
-        if "Mode:  0755" not in shown or f"Size: {os.path.getsize(program)}" not in shown:
+        if "Mode:  0755" not in shown or not re.search(rf"Size: {os.path.getsize(program)}\b", shown):
             raise RuntimeError(f"{path}: debugfs did not write {BENCH_INIT}")
 
     # The name of the image has the hash of its sources in it; its content would take too long to read.
-    return cached("root.ext4", digest(os.path.basename(root_ext4), program, BENCH_INIT), build)
+    return cached("root.ext4", digest(os.path.basename(root_ext4), program, f"as {BENCH_INIT}"), build)
 
 
 def module_bytes(tree, version, name):

@@ -7,8 +7,10 @@
     instructions  of the guest until init, in millions. QEMU counts them (bench.d/insn-count.c) with one processor and
                   -icount, where a nanosecond of the guest is one instruction: its clock, and with it the number of
                   timer ticks, does not depend on how fast the machine is
-    translated    how many of the guest's instructions, in thousands, QEMU translated for that: how much different
-                  code a boot runs"""
+    translated    how many of the guest's instructions, in thousands, QEMU translated for that, some of them again:
+                  about how much different code a boot runs
+
+Instructions of what goes on for the moment between init and the end of QEMU are in it."""
 
 import json
 import os
