@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "alloc-util.h"
@@ -13,17 +15,12 @@
 
 _Static_assert(AT_FDCWD == -100, "fileio.h names AT_FDCWD by its number");
 
-int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
+int read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *buffer = NULL;
         size_t allocated = 0, n = 0;
 
-        assert(path);
+        assert(fd >= 0);
         assert(ret);
-
-        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
 
         for (;;) {
                 ssize_t k;
@@ -59,6 +56,18 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
         return 0;
 }
 
+int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+
+        assert(path);
+
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+
+        return read_fd(fd, max, ret, ret_size);
+}
+
 /* "dir/file" -> "dir/.file.scw-XXXXXXXXXXXXXXXX", in the same directory so that renameat() stays on one file system. */
 static int temporary_name(const char *path, char **ret) {
         const char *slash = strrchr(path, '/');
@@ -71,7 +80,43 @@ static int temporary_name(const char *path, char **ret) {
         return asprintf_to(ret, "%.*s.%s.scw-%016llx", (int) n_dir, path, path + n_dir, (unsigned long long) random);
 }
 
-int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode) {
+/* Values are small; one that is larger than the kernel's own limit cannot be there (xattr(7)). */
+static int copy_xattrs(int from, int to) {
+        char names[XATTR_LIST_MAX], value[XATTR_SIZE_MAX];
+        ssize_t n, size;
+
+        n = flistxattr(from, names, sizeof(names));
+        if (n < 0)
+                return errno == EOPNOTSUPP ? 0 : -errno;
+
+        for (const char *name = names; name < names + n; name += strlen(name) + 1) {
+                size = fgetxattr(from, name, value, sizeof(value));
+                if (size < 0)
+                        return -errno;
+                if (fsetxattr(to, name, value, (size_t) size, 0) < 0)
+                        return -errno;
+        }
+
+        return 0;
+}
+
+/* Owner before mode, because a change of owner takes setuid bits away, and both before the attributes, among which there
+ * may be an ACL. */
+static int copy_attributes(int from, int to) {
+        struct stat st;
+
+        if (fstat(from, &st) < 0)
+                return -errno;
+        if (fchown(to, st.st_uid, st.st_gid) < 0)
+                return -errno;
+        if (fchmod(to, st.st_mode & 07777) < 0)
+                return -errno;
+
+        return copy_xattrs(from, to);
+}
+
+/* like_fd: the file whose attributes it gets, or -EBADF: mode. */
+static int replace_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, int like_fd) {
         _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -88,7 +133,9 @@ int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t 
                 return -errno;
 
         r = write_all(fd, data, size);
-        if (r >= 0 && fchmod(fd, mode) < 0)
+        if (r >= 0 && like_fd >= 0)
+                r = copy_attributes(like_fd, fd);
+        else if (r >= 0 && fchmod(fd, mode) < 0)
                 r = -errno;
         if (r >= 0 && fsync(fd) < 0)
                 r = -errno;
@@ -98,6 +145,16 @@ int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t 
                 (void) unlinkat(dir_fd, temporary, 0);
 
         return r;
+}
+
+int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode) {
+        return replace_at(dir_fd, path, data, size, mode, -EBADF);
+}
+
+int replace_file_at(int dir_fd, const char *path, const void *data, size_t size, int like_fd) {
+        assert(like_fd >= 0);
+
+        return replace_at(dir_fd, path, data, size, /* mode= */ 0, like_fd);
 }
 
 int mkdir_p(const char *path) {

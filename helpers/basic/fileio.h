@@ -14,6 +14,12 @@ _must_check_ int read_file_at(int dir_fd, const char *path, size_t max, char **r
  * errno, and then the old file is untouched. */
 _must_check_ int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode);
 
+/* The same of an open file, from where it stands. */
+_must_check_ int read_fd(int fd, size_t max, char **ret, size_t *ret_size);
+
+/* As write_file_atomic_at(), for a file whose owner, mode and extended attributes are to be those of the open file like_fd. */
+_must_check_ int replace_file_at(int dir_fd, const char *path, const void *data, size_t size, int like_fd);
+
 static inline _must_check_ int read_file(const char *path, size_t max, char **ret, size_t *ret_size) {
         return read_file_at(-100 /* AT_FDCWD */, path, max, ret, ret_size);
 }

@@ -15,12 +15,17 @@ E2 = {
     "boot": "systemctl --no-pager cat scaleway-boot.service",
     "failed": "systemctl --no-pager --plain --no-legend --failed",
 }
+DAEMONS = ("journald", "networkd", "udevd")
+CONFINED = {
+    name: f"cat /proc/$(systemctl show --property=MainPID --value systemd-{name})/status" for name in DAEMONS
+}
+CONTROLLERS = "cat /sys/fs/cgroup/cgroup.subtree_control"
 
 
 @rows("A1", "A2", "A5", "A6", "A10", "A12", "A20", "A21", "B1", "E1", "E2")
 def test_newstyle(bench):
     tags = ["some tag", "password=hidden"]
-    vm = bench.boot(tags=tags, overlay=initrd_probe(E2.values()))
+    vm = bench.boot(tags=tags, overlay=initrd_probe([*E2.values(), *CONFINED.values(), CONTROLLERS]))
     bench.wait_booted()
     console = vm.console.text
 
@@ -38,7 +43,14 @@ def test_newstyle(bench):
     sees_the_metadata(bench, console)
 
     equal(len(bench.requests("GET", "/conf")), 1, "one fetch per boot (A5)")
-    sees_the_units(vm.probe("probe"))
+    probe = vm.probe("probe")
+    sees_the_units(probe)
+    for name, command in CONFINED.items():
+        contains(probe[command], r"^Seccomp:\s*2$", f"{name} runs with a filter of system calls")
+        contains(probe[command], r"^Seccomp_filters:\s*([3-9]|\d\d)$", f"{name} runs with all filters of its unit")
+    # That one udevd's own unit asks for (Delegate=).
+    equal(probe[CONTROLLERS].strip(), "pids", "controllers of cgroups in the initrd")
+    contains(vm.run(CONTROLLERS), "memory.*pids", "controllers on the host are the host's affair")
     leaves_the_caches(bench, vm)
     contains(vm.run("findmnt -no SOURCE /"), "^/dev/nbd0$", "root (A12 B1)")
     vm.run("test -e /run/scaleway/remote-boot && test -d /var/run/scaleway")
