@@ -84,6 +84,9 @@ static int acl_value(struct archive_entry *entry, int type, size_t n_max, void *
                         free(header);
                         return t;
                 }
+                /* GNU tar writes the name of a user that the system knew on which it ran. One is the same everywhere. */
+                if (named && id < 0 && streq_ptr(name, "root"))
+                        id = 0;
                 if (named && id < 0) {
                         (*by_name)++;
                         continue;
