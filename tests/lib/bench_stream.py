@@ -13,6 +13,7 @@ has no zstd and gets it from zstd(1).
 The goal for each format: not slower, and not more processor time, than the best of the peers."""
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import shutil
@@ -43,6 +44,7 @@ PACK = {
     "zst": ["zstd", "-q", "-3", "-c"],
 }
 LIMIT = 1.0
+PR_SET_CHILD_SUBREAPER = 36
 SERVER = """
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -103,12 +105,13 @@ def make_tree(source, tree):
     total = bytes_below(tree)
     more = os.path.join(tree, "srv/more")
     os.makedirs(more)
-    for folder in ("usr/share", "usr/sbin", "usr/bin", "usr/lib/x86_64-linux-gnu", "usr/lib/modules", "usr/lib"):
-        path = os.path.join(source, folder)
-        if total >= SIZE or not os.path.isdir(path):
-            continue
-        subprocess.run(["cp", "-a", path, os.path.join(more, folder.replace("/", "-"))], check=True)
-        total += bytes_below(path)
+    for turn in range(4):
+        for folder in ("usr/share", "usr/bin", "usr/lib/x86_64-linux-gnu", "usr/lib/modules"):
+            path = os.path.join(source, folder)
+            if not os.path.isdir(path) or total + bytes_below(path) > SIZE * 1.02:
+                continue
+            subprocess.run(["cp", "-a", path, os.path.join(more, f"{turn}-{folder.replace('/', '-')}")], check=True)
+            total += bytes_below(path)
     os.utime(more, (10**9, 10**9))
 
 
@@ -193,20 +196,32 @@ def empty(target):
     os.mkdir(target)
 
 
+def orphans(group):
+    """Processor time of children of the process group that nobody has waited for: busybox does not wait for its decompressor."""
+    total = 0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            usage = os.wait4(-group, 0)[2]
+            total += usage.ru_utime + usage.ru_stime
+    return total
+
+
 def unpack(peer, name, port, target, program):
     """Returns {"wall", "cpu"} in seconds."""
     empty(target)
     environment = {**os.environ, "URL": f"http://127.0.0.1:{port}/{name}", "TARGET": target, "PROGRAM": program, "XZ_DEFAULTS": "-T0"}
     with tempfile.TemporaryFile() as log:
         begin = time.monotonic()
-        child = subprocess.Popen(["bash", "-c", peer.command[name]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(["bash", "-c", peer.command[name]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 start_new_session=True)  # fmt: skip
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
+        cpu = usage.ru_utime + usage.ru_stime + orphans(child.pid)
         if child.returncode != 0:
             log.seek(0)
             raise RuntimeError(f"{peer.name}, {name}: exit status {child.returncode}: {log.read()[-500:].decode(errors='replace')}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}
+    return {"wall": wall, "cpu": cpu}
 
 
 def run_round(number, peers, formats, port, target, program, check=None):
@@ -294,6 +309,8 @@ def run(arguments):
                     for result in results:
                         bench_nbd.tell(result, figures(chosen))
 
+    # Orphans become children of this process, see orphans().
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(chosen)} formats for {len(PEERS)}")
     return bench_nbd.finish("bench-stream", rounds, figures(chosen), PEERS, goals(PEERS, chosen), complete)
 
