@@ -51,16 +51,15 @@ static void write_url(FILE *f, const char *url, const char *authority) {
 }
 
 static void write_word(FILE *f, const char *word) {
-        const char *equals = strchr(word, '='), *url;
+        const char *equals = strchr(word, '='), *url = strstr(word, "://");
 
-        /* RESET_PASSWORD=1 is a switch, and nobody's password has one character. */
-        if (equals && equals[1] && equals[2] && key_is_secret(word, (size_t) (equals - word))) {
+        /* RESET_PASSWORD=1 is a switch, and nobody's password has one character. A '=' inside a URL ends no key. */
+        if (equals && !(url && url < equals) && equals[1] && equals[2] && key_is_secret(word, (size_t) (equals - word))) {
                 (void) fwrite(word, 1, (size_t) (equals - word) + 1, f);
                 (void) fputs(MASK, f);
                 return;
         }
 
-        url = strstr(word, "://");
         if (url)
                 write_url(f, word, url + strlen("://"));
         else

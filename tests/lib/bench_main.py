@@ -12,6 +12,7 @@ import sys
 import bench_attach
 import bench_boot
 import bench_io
+import bench_stream
 import image
 import runner
 from bench import CACHE
@@ -21,7 +22,7 @@ from testing import Skip
 def parse(argv):
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="BENCH")
-    for bench in (bench_boot, bench_attach, bench_io):
+    for bench in (bench_boot, bench_attach, bench_io, bench_stream):
         bench.add_parser(commands)
     arguments = parser.parse_args(argv)
     for name in ("rounds", "seconds"):

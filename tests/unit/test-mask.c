@@ -50,6 +50,8 @@ static void test_mask_word(void) {
                 { "url=https://host/a.tar?X-Signature=123&b=c", "url=https://host/a.tar?***" },
                 { "url=https://host?x", "url=https://host?***" },
                 { "url=https://", "url=https://" },
+                { "https://u:secret@h/a?b=c", "https://***@h/a?***" },
+                { "https://h/key=abc", "https://h/key=abc" },
                 { "token=http://h/", "token=***" },
         };
 
