@@ -9,11 +9,23 @@
 #define SHIPPED_UNITS "/usr/lib/systemd/system"
 #define DROP_IN_NAME "50-scaleway.conf"
 
+typedef struct Boot Boot;
+
+/* One of each value of boot=. */
+typedef struct BootMode {
+        const char *name;
+        bool device;      /* the root is a device: RootSpec says which */
+        bool network;     /* what is behind the network is needed whatever the root */
+        bool all_volumes; /* the root is on none of the volumes, so volume 0 is one of the others */
+        int (*write)(const Boot *b);
+} BootMode;
+
 /* What the second phase knows when it decides, and where it writes. */
-typedef struct Boot {
+struct Boot {
         char **cmdline;
         Metadata *metadata; /* NULL: boot from the command line alone */
         Options *options;
-        RootSpec root;
-        int unit_fd; /* /run/systemd/system */
-} Boot;
+        const BootMode *mode;
+        RootSpec root; /* of a mode that has a device */
+        int unit_fd;   /* /run/systemd/system */
+};

@@ -144,9 +144,9 @@ static int pass_over(unsigned index, VolumeKind kind, const MetadataVolume *v, c
         return 0;
 }
 
-/* Volume 0 is the one to boot from: when another root was chosen, it was for a reason. */
+/* Volume 0 is the one to boot from: when another device was chosen for that, it was for a reason. */
 static bool is_other(const Boot *b, unsigned index) {
-        return index > 0 && (int) index != b->root.nbd;
+        return b->mode->all_volumes || (index > 0 && (int) index != b->root.nbd);
 }
 
 int nbd_write_others(const Boot *b) {

@@ -217,7 +217,7 @@ static int write_state_units(const Boot *b) {
  * would look before there is an address, find no default route to keep and no DNS server to write down. */
 static int write_network(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && b->root.nbd >= 0;
+        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && (b->mode->network || b->root.nbd >= 0);
         _cleanup_free_ char *origin = NULL;
         int n, r;
 
@@ -272,7 +272,7 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
 
-        return mode_local_write(b);
+        return b->mode->write(b);
 }
 
 int phase_boot(void) {
@@ -283,7 +283,8 @@ int phase_boot(void) {
         r = load(&b);
         if (r < 0)
                 return r;
-        failed = root_spec_settle(b.options, b.metadata, &b.root, &reason);
+        b.mode = boot_mode(options_get_string(b.options, OPTION_BOOT));
+        failed = b.mode->device ? root_spec_settle(b.options, b.metadata, &b.root, &reason) : 0;
         if (failed == -ENOMEM)
                 return log_oom();
 
@@ -301,6 +302,8 @@ int phase_boot(void) {
         if (b.unit_fd < 0)
                 return log_error_errno(b.unit_fd, "Cannot open '%s': %m", path);
         r = write_units(&b);
+        if (r == -EINVAL)
+                return r; /* said already */
         if (r < 0)
                 return log_error_errno(r, "Cannot write the units of the boot below '%s': %m", path);
 

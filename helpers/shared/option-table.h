@@ -21,6 +21,9 @@ typedef enum OptionId {
         OPTION_ROOTFLAGS,
         OPTION_RO,
         OPTION_RW,
+        OPTION_RESCUE_IMAGE,
+        OPTION_RESCUE_IMAGE_SHA256,
+        OPTION_RESCUE_IMAGE_SIGNATURE,
         OPTION_SKIP_OPTIONAL_NBD_DEVICES,
         OPTION_SKIP_SECONDARY_VOLUMES,
         OPTION_WAIT_SECONDARY_VOLUMES,
@@ -46,6 +49,8 @@ typedef enum OptionType {
         OPTION_TYPE_PATH,    /* absolute */
         OPTION_TYPE_NAME,    /* letters, digits, '.', '_', '-' and ',' */
         OPTION_TYPE_STRING,
+        OPTION_TYPE_URL,     /* http:// or https:// */
+        OPTION_TYPE_SHA256,  /* 64 hexadecimal digits */
         OPTION_TYPE_ROOT,    /* /dev/…, nbd://…, UUID=… and its like */
         OPTION_TYPE_FOREIGN, /* read by somebody else, who is named in the help; listed, not parsed */
         _OPTION_TYPE_MAX,

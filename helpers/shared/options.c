@@ -123,6 +123,19 @@ static const char *check_name(const Option *o, char **value) {
         return only_has(*value, ALNUM "._-,") && (*value)[0] != '-' ? NULL : "has characters that no such name has";
 }
 
+static const char *check_url(const Option *o, char **value) {
+        const char *rest = startswith(*value, "http://") ?: startswith(*value, "https://");
+
+        if (!rest || *rest == '/' || *rest == '\0')
+                return "is neither http:// nor https://";
+        return strchr(*value, ' ') ? "has blanks" : NULL;
+}
+
+static const char *check_sha256(const Option *o, char **value) {
+        return strlen(*value) == 64 && only_has(*value, DIGITS "abcdefABCDEF") ? NULL
+                                                                               : "is not 64 hexadecimal digits";
+}
+
 static const char *check_root(const Option *o, char **value) {
         static const char *const tags[] = { "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=" };
         const char *device = startswith(*value, "/dev/");
@@ -154,6 +167,8 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_ADDRESS] = check_address,
                 [OPTION_TYPE_PATH] = check_path,
                 [OPTION_TYPE_NAME] = check_name,
+                [OPTION_TYPE_URL] = check_url,
+                [OPTION_TYPE_SHA256] = check_sha256,
                 [OPTION_TYPE_ROOT] = check_root,
         };
         _cleanup_free_ char *value = NULL;
