@@ -77,7 +77,10 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline) {
 
 static int spawn(const char *const argv[], int output_fd, int error_fd, pid_t *ret) {
         static const char *const environment[] = {
-                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1", NULL,
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                "LC_ALL=C",
+                "LVM_SUPPRESS_FD_WARNINGS=1",
+                NULL,
         };
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;

@@ -10,8 +10,8 @@
 
 #define ADVICE "set root= on the command line or as a server tag"
 
-/* For everything after the disk is there: reading a table again, starting lvm. Together with the wait for the disk it is less
- * than the time limit of the unit. */
+/* For everything after the disk is there: reading a table again, starting lvm. Together with the wait for the disk it
+ * is less than the time limit of the unit. */
 #define FIND_USEC (20 * USEC_PER_SEC)
 /* Between two tries to activate a volume whose disk may not be there yet. */
 #define ACTIVATE_USEC (2 * USEC_PER_SEC)
@@ -30,8 +30,8 @@ static int log_missing(const char *path, const char *shown, unsigned timeout, in
         }
 }
 
-/* root= names a logical volume: it appears when its group is there and it is activated. Another program may make the device as
- * well, so a failure of lvm is told at the end only. */
+/* root= names a logical volume: it appears when its group is there and it is activated. Another program may make the
+ * device as well, so a failure of lvm is told at the end only. */
 static int wait_for_volume(const char *path, const char *shown, const RootVolume *v, usec_t deadline) {
         for (;;) {
                 _cleanup_free_ char *reason = NULL;
@@ -72,14 +72,19 @@ static int wait_for_device(const char *path, const char *shown, usec_t deadline,
         return 0;
 }
 
-static int take_partition(const char *path, const char *shown, const RootTable *t, usec_t deadline, char **ret) {
+/* probe: of the disk at path. */
+static int take_partition(const char *path, const char *shown, const RootProbe *probe, usec_t deadline, char **ret) {
         _cleanup_free_ char *reason = NULL, *name = NULL;
         const RootPartition *p;
         int r;
 
-        p = root_partition_choose(t);
+        if (probe->table.kind == ROOT_TABLE_OTHER)
+                return log_error_errno(ENOENT,
+                                       "'%s' holds %s, and the root is found in GPT and DOS tables only; " ADVICE ".",
+                                       shown, probe->words);
+        p = root_partition_choose(&probe->table);
         if (!p) {
-                r = root_partition_reason(t, &reason);
+                r = root_partition_reason(&probe->table, &reason);
                 return r < 0 ? log_oom() : log_error_errno(ENOENT, "'%s' has %s; " ADVICE ".", shown, reason);
         }
 
@@ -87,11 +92,13 @@ static int take_partition(const char *path, const char *shown, const RootTable *
         if (r == -ENOMEM)
                 return log_oom();
         if (r == -EOPNOTSUPP)
-                return log_error_errno(r, "The root is partition %u of '%s', but the kernel reads no partitions of that device.",
+                return log_error_errno(r, "The root is partition %u of '%s', but the kernel reads no partitions of it.",
                                        p->number, shown);
         if (r == -ENODEV)
-                return log_error_errno(r, "The root is partition %u of '%s', but the kernel did not make it: the disk may be "
-                                          "smaller than its partition table says.", p->number, shown);
+                return log_error_errno(r,
+                                       "The root is partition %u of '%s', but the kernel did not make it: is the table "
+                                       "larger than the disk?",
+                                       p->number, shown);
         if (r < 0)
                 return log_error_errno(r, "Failed to open partition %u of '%s', the root: %m", p->number, shown);
 
@@ -124,8 +131,8 @@ static int take_volume(const char *path, usec_t deadline, char **ret) {
 
         r = root_device_wait(device, deadline);
         if (r < 0)
-                return log_error_errno(r, "The logical volume '%s/%s' is active, but '%s' did not appear.", v.group, v.name,
-                                       device);
+                return log_error_errno(r, "The logical volume '%s/%s' is active, but '%s' did not appear.", v.group,
+                                       v.name, device);
 
         log_info("The root is the logical volume '%s/%s' on '%s'.", v.group, v.name, path);
         *ret = TAKE_PTR(device);
@@ -147,7 +154,9 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
-                return log_error_errno(r, "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE ".",
+                return log_error_errno(r,
+                                       "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
+                                       ".",
                                        shown);
         r = wait_for_device(path, shown, deadline, timeout);
         if (r < 0)
@@ -163,7 +172,7 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_
                 if (r < 0)
                         return log_error_errno(r, "Failed to read the root device '%s': %m", shown);
                 if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path))
-                        r = take_partition(path, shown, &probe.table, deadline, &next);
+                        r = take_partition(path, shown, &probe, deadline, &next);
                 else if (steps < 2 && probe.content == ROOT_CONTENT_LVM)
                         r = take_volume(path, deadline, &next);
                 else {

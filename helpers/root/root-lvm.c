@@ -110,8 +110,8 @@ int root_volume_path(const RootVolume *v, char **ret) {
         return asprintf_to(ret, "/dev/mapper/%s-%s", group, name);
 }
 
-/* The next line of *list without the blanks around it, to be freed; NULL at the end or if memory is short, in which case *list
- * is not at its end. */
+/* The next line of *list without the blanks around it, to be freed; NULL at the end or if memory is short, in which
+ * case *list is not at its end. */
 static char *next_name(const char **list) {
         const char *begin = *list + strspn(*list, " \t\r\n");
         size_t n = strcspn(begin, " \t\r\n");
@@ -203,8 +203,8 @@ static int run_lvm(const char *const argv[], usec_t deadline, const char *what, 
         if (r == -ENOENT)
                 k = asprintf_to(ret_reason, "Cannot %s: there is no lvm in this initrd", what);
         else if (r == -ETIMEDOUT)
-                k = asprintf_to(ret_reason, "Cannot %s: lvm did not end in time%s%s", what, isempty(message) ? "" : ": ",
-                                message ?: "");
+                k = asprintf_to(ret_reason, "Cannot %s: lvm did not end in time%s%s", what,
+                                isempty(message) ? "" : ": ", message ?: "");
         else if (r < 0 && r != -EPROTO)
                 k = asprintf_to(ret_reason, "Cannot %s: cannot run '%s': %s", what, argv[0], strerror(-r));
         else
@@ -257,7 +257,8 @@ int root_volume_find(const char *path, usec_t deadline, RootVolume *ret, char **
         r = asprintf_to(&what, "list the volumes of the group '%s'", v.group);
         if (r < 0)
                 return r;
-        r = run_lvm((const char *const[]) { lvm_program(), "lvs", "--noheadings", "--options", "lv_name", v.group, NULL },
+        r = run_lvm((const char *const[]) { lvm_program(), "lvs", "--noheadings", "--options", "lv_name", v.group,
+                                           NULL },
                     deadline, what, &output, ret_reason);
         if (r < 0)
                 return r;
@@ -275,10 +276,12 @@ int root_volume_find(const char *path, usec_t deadline, RootVolume *ret, char **
         return 0;
 }
 
-/* udev says when the node is there, by a rule of device-mapper's; an image without that rule would let lvm wait for ever. */
+/* udev says when the node is there, by a rule of device-mapper's; an image without that rule would let lvm wait for
+ * ever. */
 static bool udev_answers(void) {
         static const char *const rules[] = {
-                "/usr/lib/udev/rules.d/95-dm-notify.rules", "/etc/udev/rules.d/95-dm-notify.rules",
+                "/usr/lib/udev/rules.d/95-dm-notify.rules",
+                "/etc/udev/rules.d/95-dm-notify.rules",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
@@ -303,7 +306,7 @@ int root_volume_activate(const RootVolume *v, usec_t deadline, char **ret_reason
                 return r;
 
         /* --sysinit: no locks on disk, no monitoring daemon, no polling one. */
-        return run_lvm((const char *const[]) { lvm_program(), "lvchange", "--activate", "y", "--yes", "--sysinit", volume,
-                                               udev_answers() ? NULL : "--noudevsync", NULL },
+        return run_lvm((const char *const[]) { lvm_program(), "lvchange", "--activate", "y", "--yes", "--sysinit",
+                                              volume, udev_answers() ? NULL : "--noudevsync", NULL },
                        deadline, what, &output, ret_reason);
 }

@@ -102,8 +102,7 @@ int root_partition_reason(const RootTable *t, char **ret) {
                 return asprintf_to(ret, "an empty %s partition table", t->kind == ROOT_TABLE_GPT ? "GPT" : "DOS");
 
         return asprintf_to(ret, "a %s partition table with %zu partition%s, but none %s",
-                           t->kind == ROOT_TABLE_GPT ? "GPT" : "DOS", t->n_partitions,
-                           t->n_partitions == 1 ? "" : "s",
+                           t->kind == ROOT_TABLE_GPT ? "GPT" : "DOS", t->n_partitions, t->n_partitions == 1 ? "" : "s",
                            t->kind == ROOT_TABLE_GPT ? "is named 'root' and none has the type Linux"
                                                      : "has the type Linux (83)");
 }

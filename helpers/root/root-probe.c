@@ -83,10 +83,10 @@ static int take_results(blkid_probe probe, RootProbe *ret) {
 
         ret->content = ROOT_CONTENT_TABLE;
         r = asprintf_to(&ret->words, "a %s partition table, not a file system",
-                        streq(table, "gpt")          ? "GPT"
-                                : streq(table, "dos")  ? "DOS"
-                                : streq(table, "PMBR") ? "damaged GPT"
-                                                       : table);
+                        streq(table, "gpt")    ? "GPT"
+                        : streq(table, "dos")  ? "DOS"
+                        : streq(table, "PMBR") ? "damaged GPT"
+                                               : table);
         /* Last: it resets the probe, and with it the values above. */
         return r < 0 ? r : read_table(probe, table, &ret->table);
 }

@@ -21,6 +21,6 @@ typedef struct RootProbe {
 /* Frees the contents, not p itself. */
 void root_probe_done(RootProbe *p);
 
-/* Reads the device's signatures, and its partition table if that is all there is. *ret is to be given to root_probe_done().
- * Returns 0 or a negative errno, that of open(2) or read(2). */
+/* Reads the device's signatures, and its partition table if that is all there is. *ret is to be given to
+ * root_probe_done(). Returns 0 or a negative errno, that of open(2) or read(2). */
 _must_check_ int root_probe(const char *path, RootProbe *ret);

@@ -554,10 +554,19 @@ class RootPartitions(RootSteps):
             self.root(device, self.target, status=1)
             self.one_line(f"'{device}' has an empty {name} partition table", "set root=")
 
-    def test_other_table(self):
+    def test_other_tables(self):
         device = self.disk("sun", "type=83", scan=False)
         self.root(device, self.target, status=1)
-        self.one_line(f"'{device}' has a partition table that is neither GPT nor DOS")
+        self.one_line(f"'{device}' holds a sun partition table, not a file system", "set root=")
+
+        device = self.disk("gpt", f"type={self.LINUX}, name=root", scan=False)
+        with open(self.directory / "disk", "r+b") as f:
+            f.seek(512)
+            f.write(bytes(512))
+            f.seek(-512, os.SEEK_END)
+            f.write(bytes(512))
+        self.root(device, self.target, status=1)
+        self.one_line(f"'{device}' holds a damaged GPT partition table, not a file system", "set root=")
 
     def test_dos(self):
         device = self.disk("dos", "type=82", "type=83", "type=83", root=2)
@@ -597,7 +606,7 @@ class RootPartitions(RootSteps):
         device = self.disk("gpt", f"type={self.LINUX}", scan=False)
         begin = time.monotonic()
         self.root("--timeout=1", device, self.target, status=1)
-        self.one_line(f"partition 1 of '{device}', but the kernel reads no partitions of that device")
+        self.one_line(f"partition 1 of '{device}', but the kernel reads no partitions of it")
         self.assertLess(time.monotonic() - begin, 5)
 
     def test_partition_comes_late(self):
