@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A root that is not the whole NBD volume: partitions, LVM, btrfs. And one that is on no NBD volume at all."""
 
+import os
+
 import disks
 import documents
 from bench import BASE_CMDLINE
@@ -47,6 +49,34 @@ def test_gpt_by_uuid_of_the_partition(bench):
     bench.build_disk(disks.partitioned, "gpt", partitions)
     vm = bench.boot(cmdline=f"root=PARTUUID={PARTUUID}")
     has_its_root_on(bench, vm, "/dev/nbd0p2")
+
+
+@rows("B2")
+def test_named_partition(bench):
+    """The same by its path, in the lean initrd."""
+    partitions = [Partition(disks.GPT_LINUX, name="root"), Partition(disks.GPT_LINUX, content=ROOT)]
+    bench.build_disk(disks.partitioned, "gpt", partitions)
+    vm = bench.boot(tags=["root=/dev/nbd0p2"], initrd="lean")
+    has_its_root_on(bench, vm, "/dev/nbd0p2")
+
+
+@rows("B2")
+def test_table_is_read_again(bench):
+    """A partition that the kernel does not have, though the table does. By hand on a second disk, in the booted system: nothing in
+    an initrd takes a partition away."""
+    second = os.path.join(bench.folder, "second.img")
+    disks.partitioned(bench.parts.root, second, "gpt", [Partition(disks.GPT_LINUX, name="root", content=ROOT)])
+    program = os.path.join(bench.parts.tree, "usr/lib/scaleway/scaleway-root")
+    bench.edit_root(f"write {program} /opt/scaleway-root", "set_inode_field /opt/scaleway-root mode 0100755")
+    drive = f"file={second},format=raw,if=none,id=second,cache=unsafe"
+    try:
+        vm = bench.boot(initrd="lean", qemu=["-drive", drive, "-device", "virtio-blk-pci,drive=second"])
+        bench.wait_booted()
+        vm.run("test -e /dev/vda1 && delpart /dev/vda 1 && test ! -e /dev/vda1")
+        contains(vm.run("/opt/scaleway-root mount --options=ro /dev/vda /mnt"), "partition 1 of '/dev/vda'", "what it says")
+        equal(vm.run("findmnt -no SOURCE /mnt").strip(), "/dev/vda1", "what is mounted")
+    finally:
+        os.unlink(second)
 
 
 @rows("B2")
