@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,21 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline) {
         }
 
         return true;
+}
+
+/* A program may go on after it has closed both streams. False when the time is over. */
+static bool wait_for_end(pid_t pid, usec_t deadline) {
+        _cleanup_close_ int fd = pidfd_open(pid, 0);
+        struct pollfd pidfd = { .fd = fd, .events = POLLIN };
+        usec_t now;
+
+        if (fd < 0)
+                return true; /* an old kernel: only waitpid() is left */
+        while ((now = now_usec()) < deadline)
+                if (poll(&pidfd, 1, (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) 60000)) > 0)
+                        return true;
+
+        return false;
 }
 
 static int spawn(const char *const argv[], int output_fd, int error_fd, pid_t *ret) {
@@ -147,7 +163,7 @@ int root_command(const char *const argv[], usec_t deadline, char **ret_output, c
         output_fd = safe_close(output_fd);
         error_fd = safe_close(error_fd);
 
-        in_time = read_until_end(&output, &errors, deadline);
+        in_time = read_until_end(&output, &errors, deadline) && wait_for_end(pid, deadline);
         if (!in_time)
                 (void) kill(-pid, SIGKILL);
         /* One that sleeps in the kernel does not end even now; the unit's own time limit is for that. */

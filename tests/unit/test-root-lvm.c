@@ -110,6 +110,7 @@ static void test_command(void) {
         /* With what it has started. */
         begin = now_usec();
         ASSERT_EQ(command("echo hangs >&2; sleep 30 & sleep 30", USEC_PER_SEC / 2, NULL, "hangs"), -ETIMEDOUT);
+        ASSERT_EQ(command("exec >&- 2>&-; sleep 30", USEC_PER_SEC / 2, NULL, ""), -ETIMEDOUT);
         ASSERT_TRUE(now_usec() - begin < 8 * USEC_PER_SEC);
 }
 
