@@ -35,9 +35,12 @@ static int nbd_index(const char *device) {
         return parse_unsigned(number, &index) >= 0 ? (int) index : -1;
 }
 
-/* A name that says nothing of where the device is: it may well be on volume 0. */
+/* A name that says nothing of where the device is, such as UUID=…, /dev/disk/… or a logical volume's /dev/GROUP/NAME: it
+ * may well be on volume 0. */
 static bool may_be_on_any_volume(const char *device) {
-        return device[0] != '/' || startswith(device, "/dev/disk/") || startswith(device, "/dev/mapper/");
+        const char *name = startswith(device, "/dev/");
+
+        return device[0] != '/' || (name && strchr(name, '/'));
 }
 
 static int set_default_root(Options *o, const Metadata *m) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <blkid/blkid.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -8,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fd-util.h"
@@ -15,11 +17,6 @@
 #include "string-util.h"
 
 #define RECHECK_USEC (250 * USEC_PER_MSEC)
-
-static void blkid_probe_freep(blkid_probe *p) {
-        if (*p)
-                blkid_free_probe(*p);
-}
 
 int root_device_path(const char *source, char **ret) {
         static const struct {
@@ -117,56 +114,74 @@ int root_device_wait(const char *path, usec_t deadline) {
         }
 }
 
-static int describe_probe(blkid_probe probe, char **ret, char **ret_type) {
-        const char *type = NULL, *usage = NULL, *table = NULL;
-        int r;
+bool root_device_is_disk(const char *path) {
+        static const char *const others[] = { "partition", "dm" };
+        struct stat st;
 
-        (void) blkid_probe_lookup_value(probe, "TYPE", &type, NULL);
-        (void) blkid_probe_lookup_value(probe, "USAGE", &usage, NULL);
-        (void) blkid_probe_lookup_value(probe, "PTTYPE", &table, NULL);
+        assert(path);
 
-        if (type && streq_ptr(usage, "filesystem")) {
-                r = asprintf_to(ret, "a file system of type '%s'", type);
-                if (r >= 0 && ret_type)
-                        r = strdup_to(ret_type, type);
-                return r;
+        if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+                return false;
+
+        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+                _cleanup_free_ char *attribute = NULL;
+
+                if (asprintf_to(&attribute, "/sys/dev/block/%u:%u/%s", major(st.st_rdev), minor(st.st_rdev), others[i]) < 0 ||
+                    access(attribute, F_OK) >= 0)
+                        return false;
         }
-        if (type)
-                return asprintf_to(ret, "'%s' data, not a file system", type);
-        if (table)
-                return asprintf_to(ret, "a %s partition table, not a file system",
-                                   streq(table, "gpt") ? "GPT" : streq(table, "dos") ? "DOS" : table);
 
-        return strdup_to(ret, "no file system that is known");
+        return true;
 }
 
-int root_device_describe(const char *path, char **ret, char **ret_type) {
-        _cleanup_(blkid_probe_freep) blkid_probe probe = NULL;
+/* Its name is the disk's, and a "p" comes between if that ends with a digit. */
+static int partition_path(const char *path, unsigned number, char **ret) {
+        _cleanup_free_ char *link = NULL, *target = NULL;
+        const char *disk;
+        struct stat st;
+        int r;
+
+        if (stat(path, &st) < 0)
+                return -errno;
+
+        r = asprintf_to(&link, "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+        if (r < 0)
+                return r;
+        target = realpath(link, NULL);
+        if (!target)
+                return -errno;
+
+        disk = basename(target);
+        return asprintf_to(ret, "/dev/%s%s%u", disk, isdigit((unsigned char) disk[strlen(disk) - 1]) ? "p" : "", number);
+}
+
+int root_device_partition(const char *path, unsigned number, usec_t deadline, char **ret) {
+        _cleanup_free_ char *partition = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
 
         assert(path);
         assert(ret);
 
-        if (ret_type)
-                *ret_type = NULL;
+        r = partition_path(path, number, &partition);
+        if (r < 0)
+                return r;
 
-        errno = 0;
-        probe = blkid_new_probe_from_filename(path);
-        if (!probe)
-                return errno > 0 ? -errno : -ENOMEM;
-
-        (void) blkid_probe_enable_superblocks(probe, 1);
-        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
-        (void) blkid_probe_enable_partitions(probe, 1);
-
-        errno = 0;
-        switch (blkid_do_safeprobe(probe)) {
-        case 0:
-                return describe_probe(probe, ret, ret_type);
-        case 1:
-                return strdup_to(ret, "no file system that is known");
-        case -2:
-                return strdup_to(ret, "signatures of several file systems at once");
-        default:
-                return errno > 0 ? -errno : -EIO;
+        /* The kernel has read the table when the disk was opened for the first time, and makes the nodes before that
+         * open() returns. So only a disk whose table is newer, or was unreadable then, has to be read again, which makes
+         * udev look at all of its partitions. */
+        r = root_device_wait(partition, /* deadline= */ 0);
+        if (r < 0) {
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+                if (fd < 0)
+                        return -errno;
+                if (ioctl(fd, BLKRRPART) < 0 && errno == EINVAL)
+                        return -EOPNOTSUPP;
+                r = root_device_wait(partition, deadline);
         }
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(partition);
+        return 0;
 }

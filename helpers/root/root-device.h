@@ -13,7 +13,10 @@ _must_check_ int root_device_path(const char *source, char **ret);
  * directory. -ENODEV: it never appeared. -ENOTBLK: it is something else. -ENOMEDIUM: it has no size. */
 _must_check_ int root_device_wait(const char *path, usec_t deadline);
 
-/* Says in words what the device holds, to end a sentence "/dev/nbd0 holds …": "a GPT partition table, not a file
- * system", "an 'ext4' file system", "nothing that is known". *ret is to be freed. *ret_type (may be NULL; to be
- * freed) is the type of the file system or NULL. Returns 0 or a negative errno. */
-_must_check_ int root_device_describe(const char *path, char **ret, char **ret_type);
+/* Is it a disk of which the kernel makes partitions: neither a partition itself nor device-mapper's? */
+bool root_device_is_disk(const char *path);
+
+/* The path of the kernel's partition with this number, to be freed, once it is there and has a size; waits for it until
+ * deadline. If it is missing at first, the kernel is told to read the table again. -EOPNOTSUPP: the kernel reads no
+ * partitions of this disk, as of an NBD device with nbd.max_part=0. Else as root_device_wait(). */
+_must_check_ int root_device_partition(const char *path, unsigned number, usec_t deadline, char **ret);

@@ -13,13 +13,13 @@
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
-#include "root-device.h"
+#include "root-find.h"
 #include "root-mount.h"
+#include "root-probe.h"
 #include "string-util.h"
 #include "time-util.h"
 
 #define TIMEOUT_MAX 86400U
-#define ADVICE "set root= on the command line or as a server tag"
 
 static const char *arg_type = NULL;
 static const char *arg_options = NULL;
@@ -81,45 +81,22 @@ static int parse_argv(int argc, char *argv[]) {
         return 1;
 }
 
-static int wait_for_device(const char *path, const char *shown) {
-        usec_t begin = now_usec();
-        int r;
-
-        r = root_device_wait(path, begin + arg_timeout * USEC_PER_SEC);
-        switch (r) {
-        case 0:
-                log_debug("'%s' was there after %llu ms.", shown,
-                          (unsigned long long) ((now_usec() - begin) / USEC_PER_MSEC));
-                return 0;
-        case -ENODEV:
-                return log_error_errno(r, "Root device '%s' did not appear within %u s; " ADVICE ".", shown,
-                                       arg_timeout);
-        case -ENOTBLK:
-                return log_error_errno(r, "Root device '%s' is not a block device; " ADVICE ".", shown);
-        case -ENOMEDIUM:
-                return log_error_errno(r, "Root device '%s' still had no size after %u s: nothing is attached to it.",
-                                       shown, arg_timeout);
-        default:
-                return log_error_errno(r, "Failed to open the root device '%s': %m", shown);
-        }
-}
-
 /* One line that says what was found on the device, because "wrong fs type, bad superblock" helps nobody. */
 static int explain_failure(const char *path, const char *shown, int error, const char *message) {
-        _cleanup_free_ char *content = NULL, *type = NULL;
+        _cleanup_(root_probe_done) RootProbe probe = {};
         int r;
 
-        r = root_device_describe(path, &content, &type);
+        r = root_probe(path, &probe);
         if (r < 0)
                 return log_error_errno(error, "Failed to mount '%s', which cannot be read: %s.", shown, strerror(-r));
-        if (!type)
-                return log_error_errno(error, "Failed to mount the root: '%s' holds %s.", shown, content);
-        if (error == -ENODEV || (arg_type && !streq(arg_type, type)))
-                return log_error_errno(error, "Failed to mount the root: '%s' holds %s, %s.", shown, content,
+        if (!probe.type)
+                return log_error_errno(error, "Failed to mount the root: '%s' holds %s.", shown, probe.words);
+        if (error == -ENODEV || (arg_type && !streq(arg_type, probe.type)))
+                return log_error_errno(error, "Failed to mount the root: '%s' holds %s, %s.", shown, probe.words,
                                        arg_type ? "but another type was asked for or the kernel has no driver for it"
                                                 : "for which the kernel has no driver");
 
-        return log_error_errno(error, "Failed to mount the root: '%s' holds %s: %s.", shown, content,
+        return log_error_errno(error, "Failed to mount the root: '%s' holds %s: %s.", shown, probe.words,
                                message ?: strerror(-error));
 }
 
@@ -140,7 +117,7 @@ static int check_content(const char *shown) {
         return 0;
 }
 
-static int mount_root(const char *path, const char *shown) {
+static int mount_root(const char *path, const char *type, const char *shown) {
         _cleanup_free_ char *message = NULL;
         int r;
 
@@ -154,7 +131,7 @@ static int mount_root(const char *path, const char *shown) {
                 return 0;
         }
 
-        r = root_mount(path, arg_target, arg_type, arg_options, &message);
+        r = root_mount(path, arg_target, arg_type ?: type, arg_options, &message);
         if (r == -ENOMEM && !message)
                 return log_oom();
         if (r < 0)
@@ -164,7 +141,7 @@ static int mount_root(const char *path, const char *shown) {
 }
 
 static int run(int argc, char *argv[]) {
-        _cleanup_free_ char *path = NULL, *shown = NULL;
+        _cleanup_free_ char *path = NULL, *type = NULL, *shown = NULL;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -173,23 +150,14 @@ static int run(int argc, char *argv[]) {
         if (r <= 0)
                 return r;
 
-        shown = printable(arg_source, 256);
-        if (!shown)
-                return log_oom();
-
-        r = root_device_path(arg_source, &path);
-        if (r == -ENOMEM)
-                return log_oom();
-        if (r < 0)
-                return log_error_errno(r,
-                                       "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
-                                       ".", shown);
-
-        r = wait_for_device(path, shown);
+        r = root_find(arg_source, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, &path, &type);
         if (r < 0)
                 return r;
 
-        r = mount_root(path, shown);
+        shown = printable(path, 256);
+        if (!shown)
+                return log_oom();
+        r = mount_root(path, type, shown);
         if (r < 0)
                 return r;
 

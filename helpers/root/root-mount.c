@@ -50,16 +50,55 @@ int root_is_mounted(const char *path, const char *target) {
         return real_path && streq_ptr(mnt_fs_get_srcpath(fs), real_path) ? 1 : -EBUSY;
 }
 
+/* Disks under a logical volume: whether one of them is an NBD device or a partition of one. A volume on volumes (thin
+ * ones, snapshots) is a few of them deep. */
+static bool below_is_remote(int dir_fd, unsigned depth) {
+        _cleanup_(closedirp) DIR *d = NULL;
+        const struct dirent *entry;
+        int fd;
+
+        fd = openat(dir_fd, "slaves", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        d = fdopendir(fd);
+        if (!d) {
+                safe_close(fd);
+                return false;
+        }
+
+        while ((entry = readdir(d))) {
+                _cleanup_close_ int below = -EBADF;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                if (startswith(entry->d_name, "nbd"))
+                        return true;
+                below = depth > 0 ? openat(dirfd(d), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+                if (below >= 0 && below_is_remote(below, depth - 1))
+                        return true;
+        }
+
+        return false;
+}
+
 /* Whatever name the device was given by: nbd has a major number of its own, the partitions beyond the first 15 have
- * not. */
+ * not, and a logical volume says below what it lies on. */
 static bool device_is_remote(const char *path) {
-        _cleanup_free_ char *real = realpath(path, NULL);
+        _cleanup_free_ char *real = realpath(path, NULL), *directory = NULL;
+        _cleanup_close_ int fd = -EBADF;
         struct stat st;
 
         if (real && startswith(real, "/dev/nbd"))
                 return true;
+        if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+                return false;
+        if (major(st.st_rdev) == NBD_MAJOR)
+                return true;
 
-        return stat(path, &st) >= 0 && S_ISBLK(st.st_mode) && major(st.st_rdev) == NBD_MAJOR;
+        if (asprintf_to(&directory, "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev)) < 0)
+                return false;
+        fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd >= 0 && below_is_remote(fd, /* depth= */ 8);
 }
 
 static int set_up_context(struct libmnt_context *c, const char *path, const char *target, const char *type,

@@ -103,6 +103,14 @@ class Bench:
         """Serve that image in place of a copy of one's own. The NBD server must be one that writes nothing to it."""
         self._disk = path
 
+    def build_disk(self, build, *arguments):
+        """Serve a disk that is made from the root image: build(root image, path, *arguments), see disks.py. Returns its path."""
+        self._disk = os.path.join(self.folder, "disk.img")
+        if not self.keep:
+            self._stack.callback(os.unlink, self._disk)
+        build(self.parts.root, self._disk, *arguments)
+        return self._disk
+
     def edit_root(self, *commands):
         """debugfs commands, before the server boots."""
         debugfs(self.disk, *commands, write=True)

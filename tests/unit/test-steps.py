@@ -21,6 +21,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import disks
 import unittests
 
 BUILD = pathlib.Path()
@@ -438,8 +439,8 @@ class Network(Steps):
         self.assertEqual(self.err, "")
 
 
-class Root(Steps):
-    """B1: the last step of it"""
+class RootSteps(Steps):
+    """A mount namespace with a target, and loop devices to mount on it"""
 
     def setUp(self):
         super().setUp()
@@ -454,8 +455,8 @@ class Root(Steps):
         return subprocess.run([*self.inside, *words], check=check, capture_output=True, timeout=TIMEOUT,
                               text=True).stdout
 
-    def loop(self, image):
-        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True)
+    def loop(self, image, *options):
+        done = subprocess.run(["losetup", "--find", "--show", *options, image], capture_output=True, text=True)
         if done.returncode != 0:
             self.skipTest(f"no loop device: {done.stderr.strip()}")
         device = done.stdout.strip()
@@ -483,6 +484,10 @@ class Root(Steps):
     def mounts(self):
         return [line.split() for line in self.command("cat", "/proc/self/mountinfo").splitlines()
                 if line.split()[4] == str(self.target)]
+
+
+class Root(RootSteps):
+    """B1: the last step of it"""
 
     def test_detects_type(self):
         device = self.image("usr", "etc")
@@ -529,16 +534,6 @@ class Root(Steps):
         device = self.image("usr")
         self.root("--type=nosuchfs", device, self.target, status=1)
         self.one_line("'ext4'", "another type was asked for")
-
-    def test_partition_table(self):
-        image = self.directory / "disk"
-        with open(image, "wb") as f:
-            f.truncate(8 << 20)
-        for label, name in (("gpt", "GPT"), ("dos", "DOS")):
-            subprocess.run(["sfdisk", "-q", image], input=f"label: {label}\n,1M\n".encode(), check=True)
-            device = self.loop(image)
-            self.root(device, self.target, status=1)
-            self.one_line(f"'{device}' holds a {name} partition table, not a file system")
 
     def test_no_file_system(self):
         image = self.directory / "zeros"
@@ -594,6 +589,228 @@ class Root(Steps):
             self.assertEqual(process.wait(TIMEOUT), 0, process.stderr.read())
         self.assertLess(time.monotonic() - begin, 5)
         self.assertEqual(len(self.mounts()), 1)
+
+
+class RootPartitions(RootSteps):
+    """B2, B3: a disk with partitions, or with LVM"""
+
+    SECTORS = 16384  # of each partition
+    LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
+    SWAP = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
+
+    def setUp(self):
+        super().setUp()
+        self.need("partx")
+
+    def disk(self, label, *partitions, root=None, scan=True):
+        """partitions: of sfdisk's input, without their size. root: number of the one that gets a file system."""
+        image = self.directory / "disk"
+        with open(image, "wb") as f:
+            f.truncate((len(partitions) + 2) * self.SECTORS * 512)
+        lines = [p if "type=5" in p else f"size={self.SECTORS // 2}, {p}" for p in partitions]
+        subprocess.run(["sfdisk", "-q", image], input="\n".join([f"label: {label}", *lines]) + "\n", text=True, check=True)
+        if root:
+            table = json.loads(subprocess.run(["sfdisk", "--json", image], check=True, capture_output=True).stdout)
+            start = next(p["start"] for p in table["partitiontable"]["partitions"] if p["node"] == f"{image}{root}")
+            self.write_root(image, start * 512)
+        device = self.loop(image, "--partscan" if scan else "--read-only")
+        if scan and partitions:
+            self.add_partitions(device)
+        return device
+
+    def add_partitions(self, device):
+        """The kernel of a test machine may be without a parser for them, and util-linux has one."""
+        if not self.partition(device, 1):
+            subprocess.run(["partx", "--add", device], check=True)
+            self.addCleanup(subprocess.run, ["partx", "--delete", device], stderr=subprocess.DEVNULL)
+
+    def partition(self, device, number):
+        return os.path.exists(f"/sys/class/block/{os.path.basename(device)}p{number}")
+
+    def write_root(self, image, offset):
+        tree = self.directory / "tree"
+        (tree / "usr").mkdir(parents=True)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", f"offset={offset}", "-d", tree, image, "4M"], check=True)
+
+    def mounted(self):
+        self.assertEqual(len(self.mounts()), 1)
+        return self.mounts()[0][self.mounts()[0].index("-") + 2]
+
+    def test_gpt_by_name(self):
+        device = self.disk("gpt", f"type={self.LINUX}, name=Root", f"type={self.SWAP}, name=root", root=2)
+        self.root("--type=", "--options=ro", device, self.target)
+        self.assertIn(f"partition 2 of '{device}', named 'root'", self.err)
+        self.assertEqual(self.mounted(), f"{device}p2")
+        # Again is a success and mounts nothing over it.
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p2")
+
+    def test_gpt_by_type(self):
+        device = self.disk("gpt", f"type={self.SWAP}, name=swap", f"type={self.LINUX}, name=data", root=2)
+        self.root("--type=ext4", device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p2")
+
+    def test_gpt_none(self):
+        device = self.disk("gpt", f"type={self.SWAP}, name=ROOT", f"type={self.SWAP}")
+        self.root(device, self.target, status=1)
+        self.one_line(f"'{device}' has a GPT partition table with 2 partitions, but none is named 'root' and none has the type Linux",
+                      "set root=")
+
+    def test_empty_tables(self):
+        for label, name in (("gpt", "GPT"), ("dos", "DOS")):
+            device = self.disk(label)
+            self.root(device, self.target, status=1)
+            self.one_line(f"'{device}' has an empty {name} partition table", "set root=")
+
+    def test_other_tables(self):
+        device = self.disk("sun", "type=83", scan=False)
+        self.root(device, self.target, status=1)
+        self.one_line(f"'{device}' holds a sun partition table, not a file system", "set root=")
+
+        device = self.disk("gpt", f"type={self.LINUX}, name=root", scan=False)
+        with open(self.directory / "disk", "r+b") as f:
+            f.seek(512)
+            f.write(bytes(512))
+            f.seek(-512, os.SEEK_END)
+            f.write(bytes(512))
+        self.root(device, self.target, status=1)
+        self.one_line(f"'{device}' holds a damaged GPT partition table, not a file system", "set root=")
+
+    def test_dos(self):
+        device = self.disk("dos", "type=82", "type=83", "type=83", root=2)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p2")
+
+    def test_dos_logical(self):
+        device = self.disk("dos", "type=82", "type=5", "type=82", "type=83", root=6)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p6")
+
+    def test_dos_none(self):
+        device = self.disk("dos", "type=82", "type=c", "type=5")
+        self.root(device, self.target, status=1)
+        self.one_line(f"'{device}' has a DOS partition table with 3 partitions, but none has the type Linux (83)", "set root=")
+
+    def test_named_partition_is_taken(self):
+        device = self.disk("gpt", f"type={self.LINUX}, name=root", f"type={self.SWAP}", root=2)
+        self.root(f"{device}p2", self.target)
+        self.one_line("Mounted", f"{device}p2")
+        self.assertEqual(self.mounted(), f"{device}p2")
+
+    def test_partition_without_a_file_system(self):
+        device = self.disk("gpt", f"type={self.LINUX}, name=root")
+        self.root(device, self.target, status=1)
+        self.assertIn(f"'{device}p1' holds no file system that is known", self.err)
+
+    def test_table_inside_a_partition(self):
+        """The kernel makes no partitions of that, so nothing is chosen from it."""
+        device = self.disk("gpt", f"type={self.LINUX}, name=root")
+        subprocess.run(["sfdisk", "-q", f"{device}p1"], input="label: dos\ntype=83\n", text=True, check=True,
+                       capture_output=True)
+        self.root(device, self.target, status=1)
+        self.assertIn(f"'{device}p1' holds a DOS partition table, not a file system", self.err)
+
+    def test_kernel_reads_no_partitions(self):
+        device = self.disk("gpt", f"type={self.LINUX}", scan=False)
+        begin = time.monotonic()
+        self.root("--timeout=1", device, self.target, status=1)
+        self.one_line(f"partition 1 of '{device}', but the kernel reads no partitions of it")
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_partition_comes_late(self):
+        device = self.disk("gpt", f"type={self.LINUX}", root=1)
+        subprocess.run(["partx", "--delete", device], check=True)
+        self.assertFalse(self.partition(device, 1))
+        with subprocess.Popen([*self.inside, BUILD / "scaleway-root", "mount", "--timeout=1", device, self.target],
+                              env=self.environment(), stderr=subprocess.PIPE) as process:
+            # A kernel that knows the table makes it at once, when it is told to read it again.
+            time.sleep(1)
+            if not self.partition(device, 1):
+                subprocess.run(["partx", "--add", device], check=True)
+            begin = time.monotonic()
+            self.assertEqual(process.wait(TIMEOUT), 0, process.stderr.read())
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertEqual(self.mounted(), f"{device}p1")
+
+    # LVM, with a program in the place of lvm: what it is told, and what becomes of its answers
+
+    def lvm_disk(self):
+        """A disk with the label of a physical volume, and nothing behind it."""
+        image = self.directory / "pv"
+        with open(image, "wb") as f:
+            f.truncate(8 << 20)
+            f.seek(512)
+            f.write(disks.label_sector(8 << 20))
+        return self.loop(image)
+
+    def fake_lvm(self, script):
+        program = self.directory / "lvm"
+        program.write_text(f"#!/bin/sh\necho \"$*\" >>{self.directory}/calls\ncase $1 in\n{script}\nesac\n")
+        program.chmod(0o755)
+        return {"SCALEWAY_LVM_COMMAND": str(program)}
+
+    def calls(self):
+        return (self.directory / "calls").read_text().splitlines()
+
+    def in_mapper(self, device, name):
+        """What activates the volume: a link to a device with a file system, in a folder that only this test sees."""
+        self.command("mkdir", "-p", "/dev/mapper")
+        self.command("mount", "-t", "tmpfs", "mapper", "/dev/mapper")
+        return f"ln -s {device} /dev/mapper/{name}"
+
+    def test_lvm(self):
+        device, root = self.lvm_disk(), self.image("usr", "etc")
+        link = self.in_mapper(root, "my--vg-root")
+        env = self.fake_lvm(f"pvs) echo '  my-vg ';;\nlvs) printf '  home\\n  root\\n';;\nlvchange) {link};;")
+        self.root(device, self.target, **env)
+        self.assertIn(f"The root is the logical volume 'my-vg/root' on '{device}'", self.err)
+        self.assertEqual(self.mounted(), root)
+        calls = self.calls()
+        self.assertEqual(calls[:2], [f"pvs --noheadings --options vg_name {device}", "lvs --noheadings --options lv_name my-vg"])
+        self.assertRegex(calls[2], r"^lvchange --activate y --yes --sysinit my-vg/root( --noudevsync)?$")
+        self.assertEqual(len(calls), 3)
+
+    def test_lvm_by_name(self):
+        root = self.image("usr", "etc")
+        link = self.in_mapper(root, "vg-data")
+        env = self.fake_lvm(f"lvchange) test -e {self.directory}/second && {link} ||"
+                            f" {{ touch {self.directory}/second; echo 'not yet' >&2; exit 5; }};;")  # fmt: skip
+        self.root("/dev/mapper/vg-data", self.target, **env)
+        self.assertEqual(self.mounted(), root)
+        self.assertEqual(len(self.calls()), 2)
+
+    def test_lvm_failures(self):
+        device = self.lvm_disk()
+        cases = {
+            "pvs) echo ;;": f"physical volume '{device}' belongs to no volume group",
+            "pvs) echo '  --evil';;": f"physical volume '{device}' belongs to no volume group",
+            "pvs) echo one >&2; echo '  the last line' >&2; exit 5;;": f"find the volume group of '{device}': the last line",
+            "pvs) echo vg;;\nlvs) echo;;": f"volume group 'vg' on '{device}' has no logical volume",
+            "pvs) echo vg;;\nlvs) echo a; echo b;;": "has 2 logical volumes (a, b), but none is named 'root'",
+            "pvs) echo vg;;\nlvs) echo root;;\nlvchange) echo 'no driver' >&2; exit 5;;":
+                "activate the logical volume 'vg/root': no driver",
+            "pvs) echo vg;;\nlvs) echo root;;\nlvchange) exit 5;;": "activate the logical volume 'vg/root': lvm failed",
+        }  # fmt: skip
+        for script, message in cases.items():
+            with self.subTest(script):
+                self.root(device, self.target, status=1, **self.fake_lvm(script))
+                self.one_line(message, "; set root=")
+
+    def test_no_lvm(self):
+        env = {"SCALEWAY_LVM_COMMAND": "/no/such/lvm"}
+        device = self.lvm_disk()
+        self.root(device, self.target, status=1, **env)
+        self.one_line(f"'{device}' is an LVM physical volume", "there is no lvm in this initrd")
+        begin = time.monotonic()
+        self.root("/dev/no-such-group/root", self.target, status=1, **env)
+        self.one_line("'/dev/no-such-group/root' did not appear", "there is no lvm in this initrd", "; set root=")
+        self.assertLess(time.monotonic() - begin, 10)
+
+    def test_no_such_volume(self):
+        env = self.fake_lvm("lvchange) echo 'Volume group \"vg\" not found' >&2; exit 5;;")
+        self.root("--timeout=3", "/dev/vg/root", self.target, status=1, **env)
+        self.one_line("'/dev/vg/root' did not appear", 'Volume group "vg" not found', "; set root=")
+        self.assertGreaterEqual(len(self.calls()), 2)
 
 
 class Switch(Steps):

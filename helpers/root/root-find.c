@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "log.h"
+#include "root-device.h"
+#include "root-find.h"
+#include "root-lvm.h"
+#include "root-probe.h"
+#include "string-util.h"
+
+#define ADVICE "set root= on the command line or as a server tag"
+
+/* For everything after the disk is there: reading a table again, starting lvm. Together with the wait for the disk it
+ * is less than the time limit of the unit. */
+#define FIND_USEC (20 * USEC_PER_SEC)
+/* Between two tries to activate a volume whose disk may not be there yet. */
+#define ACTIVATE_USEC (2 * USEC_PER_SEC)
+
+static int log_missing(const char *path, const char *shown, unsigned timeout, int r) {
+        switch (r) {
+        case -ENODEV:
+                return log_error_errno(r, "Root device '%s' did not appear within %u s; " ADVICE ".", shown, timeout);
+        case -ENOTBLK:
+                return log_error_errno(r, "Root device '%s' is not a block device; " ADVICE ".", shown);
+        case -ENOMEDIUM:
+                return log_error_errno(r, "Root device '%s' still had no size after %u s: nothing is attached to it.",
+                                       shown, timeout);
+        default:
+                return log_error_errno(r, "Failed to open the root device '%s': %m", shown);
+        }
+}
+
+/* root= names a logical volume: it appears when its group is there and it is activated. Another program may make the
+ * device as well, so a failure of lvm is told at the end only. */
+static int wait_for_volume(const char *path, const char *shown, const RootVolume *v, usec_t deadline) {
+        for (;;) {
+                _cleanup_free_ char *reason = NULL;
+                usec_t now;
+                int r;
+
+                r = root_volume_activate(v, now_usec() + FIND_USEC, &reason);
+                if (r == -ENOMEM)
+                        return log_oom();
+
+                now = now_usec();
+                if (root_device_wait(path, MIN(deadline, now + ACTIVATE_USEC)) >= 0)
+                        return 0;
+                /* Below mapper/ it may be something else than a volume. */
+                if (now_usec() >= deadline || (r == -ENOENT && !startswith(path, "/dev/mapper/")))
+                        return log_error_errno(ENODEV, "Root device '%s' did not appear. %s; " ADVICE ".", shown,
+                                               reason ?: "Its volume is active, but udev made no node of that name");
+                log_debug("'%s' is not there yet: %s.", shown, reason ?: "activated");
+        }
+}
+
+static int wait_for_device(const char *path, const char *shown, usec_t deadline, unsigned timeout) {
+        _cleanup_(root_volume_done) RootVolume v = {};
+        usec_t begin = now_usec();
+        int r;
+
+        r = root_volume_parse(path, &v);
+        if (r < 0)
+                return log_oom();
+        if (r > 0 && root_device_wait(path, /* deadline= */ 0) == -ENODEV)
+                return wait_for_volume(path, shown, &v, deadline);
+
+        r = root_device_wait(path, deadline);
+        if (r < 0)
+                return log_missing(path, shown, timeout, r);
+
+        log_debug("'%s' was there after %llu ms.", shown, (unsigned long long) ((now_usec() - begin) / USEC_PER_MSEC));
+        return 0;
+}
+
+/* probe: of the disk at path. */
+static int take_partition(const char *path, const char *shown, const RootProbe *probe, usec_t deadline, char **ret) {
+        _cleanup_free_ char *reason = NULL, *name = NULL;
+        const RootPartition *p;
+        int r;
+
+        if (probe->table.kind == ROOT_TABLE_OTHER)
+                return log_error_errno(ENOENT,
+                                       "'%s' holds %s, and the root is found in GPT and DOS tables only; " ADVICE ".",
+                                       shown, probe->words);
+        p = root_partition_choose(&probe->table);
+        if (!p) {
+                r = root_partition_reason(&probe->table, &reason);
+                return r < 0 ? log_oom() : log_error_errno(ENOENT, "'%s' has %s; " ADVICE ".", shown, reason);
+        }
+
+        r = root_device_partition(path, p->number, deadline, ret);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r == -EOPNOTSUPP)
+                return log_error_errno(r, "The root is partition %u of '%s', but the kernel reads no partitions of it.",
+                                       p->number, shown);
+        if (r == -ENODEV)
+                return log_error_errno(r,
+                                       "The root is partition %u of '%s', but the kernel did not make it: is the table "
+                                       "larger than the disk?",
+                                       p->number, shown);
+        if (r < 0)
+                return log_error_errno(r, "Failed to open partition %u of '%s', the root: %m", p->number, shown);
+
+        name = printable(p->name ?: "", 72);
+        if (!name)
+                return log_oom();
+        if (isempty(name))
+                log_info("The root is partition %u of '%s'.", p->number, shown);
+        else
+                log_info("The root is partition %u of '%s', named '%s'.", p->number, shown, name);
+        return 0;
+}
+
+static int take_volume(const char *path, usec_t deadline, char **ret) {
+        _cleanup_free_ char *device = NULL, *reason = NULL;
+        _cleanup_(root_volume_done) RootVolume v = {};
+        int r;
+
+        r = root_volume_find(path, deadline, &v, &reason);
+        if (r >= 0)
+                r = root_volume_activate(&v, deadline, &reason);
+        if (r >= 0)
+                r = root_volume_path(&v, &device);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r == -ENOENT)
+                return log_error_errno(r, "'%s' is an LVM physical volume. %s, take one that has it.", path, reason);
+        if (r < 0)
+                return log_error_errno(r, "%s; " ADVICE ".", reason);
+
+        r = root_device_wait(device, deadline);
+        if (r < 0)
+                return log_error_errno(r, "The logical volume '%s/%s' is active, but '%s' did not appear.", v.group,
+                                       v.name, device);
+
+        log_info("The root is the logical volume '%s/%s' on '%s'.", v.group, v.name, path);
+        *ret = TAKE_PTR(device);
+        return 0;
+}
+
+int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_path, char **ret_type) {
+        _cleanup_free_ char *path = NULL, *shown = NULL;
+        int r;
+
+        assert(source);
+        assert(ret_path);
+        assert(ret_type);
+
+        shown = printable(source, 256);
+        if (!shown)
+                return log_oom();
+        r = root_device_path(source, &path);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0)
+                return log_error_errno(r,
+                                       "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
+                                       ".",
+                                       shown);
+        r = wait_for_device(path, shown, deadline, timeout);
+        if (r < 0)
+                return r;
+
+        /* Disk, partition, logical volume: at most two steps down. */
+        deadline = now_usec() + FIND_USEC;
+        for (unsigned steps = 0;; steps++) {
+                _cleanup_(root_probe_done) RootProbe probe = {};
+                char *next = NULL;
+
+                r = root_probe(path, &probe);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to read the root device '%s': %m", shown);
+                if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path))
+                        r = take_partition(path, shown, &probe, deadline, &next);
+                else if (steps < 2 && probe.content == ROOT_CONTENT_LVM)
+                        r = take_volume(path, deadline, &next);
+                else {
+                        *ret_type = TAKE_PTR(probe.type);
+                        *ret_path = TAKE_PTR(path);
+                        return 0;
+                }
+                if (r < 0)
+                        return r;
+                free_and_replace_str(&path, next);
+                free_and_replace_str(&shown, strdup(next));
+                if (!shown)
+                        return log_oom();
+        }
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Disks made from the root image: with partitions, with LVM, with btrfs. Sparse files only: neither loop devices nor
+device-mapper are needed, and so LVM's metadata are written here, as lvm itself lays them out (lib/format_text of LVM2).
+
+    bench.build_disk(disks.partitioned, "gpt", [Partition(LINUX, name="root", content=ROOT)])"""
+
+import dataclasses
+import json
+import os
+import struct
+import subprocess
+import tempfile
+import zlib
+
+from process import find, need
+
+MIB = 1 << 20
+SECTOR = 512
+ROOT = "root"  # content: the root image
+LVM = "lvm"  # content: an LVM physical volume with the root image on a logical volume
+
+GPT_LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
+GPT_LVM = "e6d6d379-f507-44c2-a23c-238f2a3df928"
+GPT_EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+GPT_SWAP = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
+DOS_LINUX, DOS_SWAP, DOS_EXTENDED = "83", "82", "5"
+
+GROUP = "test-group"
+EXTENT = 4 * MIB
+PE_START = MIB  # of the physical volume: before it is the metadata area
+MDA_START = 4096
+CRC_INITIAL = 0xF597A6CF
+
+
+@dataclasses.dataclass
+class Partition:
+    type: str
+    name: str = ""
+    size: int = 8  # MiB; that of the content is found out. An extended partition takes what is left.
+    content: str = ""
+    uuid: str = ""
+
+
+def partitioned(root, path, label, partitions):
+    """label: gpt or dos. A DOS partition after the extended one is a logical one."""
+    need("sfdisk")
+    image = os.path.getsize(root)
+    sizes = {"": 0, ROOT: image, LVM: PE_START + image + 8 * EXTENT}
+    total = sum(max(sizes[p.content], p.size * MIB) + 2 * MIB for p in partitions)
+    with open(path, "wb") as f:
+        f.truncate(total + 2 * MIB)
+    lines = [f"label: {label}"]
+    for p in partitions:
+        fields = [f"type={p.type}"]
+        if p.type != DOS_EXTENDED:
+            fields.append(f"size={max(sizes[p.content], p.size * MIB) // SECTOR}")
+        fields += [f'name="{p.name}"'] if p.name else []
+        fields += [f"uuid={p.uuid}"] if p.uuid else []
+        lines.append(", ".join(fields))
+    run("sfdisk", "--quiet", path, input="\n".join(lines) + "\n")
+    table = json.loads(run("sfdisk", "--json", path))["partitiontable"]["partitions"]
+    for p, place in zip(partitions, table, strict=True):
+        if p.content == ROOT:
+            copy(root, path, place["start"] * SECTOR)
+        elif p.content == LVM:
+            physical_volume(root, path, place["start"] * SECTOR, place["size"] * SECTOR)
+
+
+def volume_group(root, path):
+    """LVM on the whole disk."""
+    size = PE_START + os.path.getsize(root) + 8 * EXTENT
+    with open(path, "wb") as f:
+        f.truncate(size)
+    physical_volume(root, path, 0, size)
+
+
+def copy(source, target, offset):
+    assert offset % MIB == 0
+    run("dd", f"if={source}", f"of={target}", "bs=1M", f"seek={offset // MIB}", "conv=notrunc,sparse", "status=none")
+
+
+def btrfs(root, path):
+    """The root is the top level; mkfs.btrfs of Debian 12 makes no subvolumes."""
+    need("mkfs.btrfs", "debugfs")
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
+        run("debugfs", "-R", f"rdump / {folder}", root)
+        with open(path, "wb") as f:
+            f.truncate(2 * os.path.getsize(root))
+        run("mkfs.btrfs", "--quiet", "--rootdir", folder, path)
+
+
+def physical_volume(root, path, start, size):
+    """A group of one physical volume, on which a small volume lies before that of the root."""
+    image = os.path.getsize(root) // EXTENT
+    volumes = {"first": (0, 2), "root": (2, image)}
+    with open(path, "r+b") as f:
+        f.seek(start + SECTOR)
+        f.write(label_sector(size))
+        f.seek(start + MDA_START)
+        f.write(metadata_area(group_text(volumes, size)))
+    copy(root, path, start + PE_START + volumes["root"][0] * EXTENT)
+
+
+def crc(data):
+    """CRC-32 without its inversions, from LVM's own start value."""
+    return ~zlib.crc32(data, ~CRC_INITIAL & 0xFFFFFFFF) & 0xFFFFFFFF
+
+
+def uuid(what):
+    return what.ljust(32, "0")
+
+
+def dashed(text):
+    parts = [text[:6], *(text[i : i + 4] for i in range(6, 26, 4)), text[26:]]
+    return "-".join(parts)
+
+
+def label_sector(size):
+    end = struct.pack("<QQ", 0, 0)
+    header = uuid("pv").encode() + struct.pack("<Q", size)
+    header += struct.pack("<QQ", PE_START, 0) + end  # data areas
+    header += struct.pack("<QQ", MDA_START, PE_START - MDA_START) + end  # metadata areas
+    header += struct.pack("<II", 2, 1) + end  # extension: version, in use, no boot loader areas
+    body = (struct.pack("<I", 32) + b"LVM2 001" + header).ljust(SECTOR - 20, b"\0")
+    return b"LABELONE" + struct.pack("<QI", 1, crc(body)) + body
+
+
+def metadata_area(text):
+    text = text.encode() + b"\0"
+    location = struct.pack("<QQII", SECTOR, len(text), crc(text), 0)
+    magic = bytes([0x20, 0x4C, 0x56, 0x4D, 0x32, 0x20, 0x78, 0x5B, 0x35, 0x41, 0x25, 0x72, 0x30, 0x4E, 0x2A, 0x3E])
+    header = magic + struct.pack("<IQQ", 1, MDA_START, PE_START - MDA_START) + location
+    header = header.ljust(SECTOR - 4, b"\0")
+    return struct.pack("<I", crc(header)) + header + text
+
+
+def group_text(volumes, size):
+    status = '["READ", "WRITE", "VISIBLE"]'
+    lines = [
+        f"{GROUP} {{", f'id = "{dashed(uuid("vg"))}"', "seqno = 1", 'format = "lvm2"',
+        'status = ["RESIZEABLE", "READ", "WRITE"]', "flags = []", f"extent_size = {EXTENT // SECTOR}", "max_lv = 0",
+        "max_pv = 0", "metadata_copies = 0", "physical_volumes {", "pv0 {", f'id = "{dashed(uuid("pv"))}"',
+        'device = "/dev/unknown"', 'status = ["ALLOCATABLE"]', "flags = []", f"dev_size = {size // SECTOR}",
+        f"pe_start = {PE_START // SECTOR}", f"pe_count = {(size - PE_START) // EXTENT}", "}", "}", "logical_volumes {",
+    ]  # fmt: skip
+    for name, (begin, count) in volumes.items():
+        lines += [
+            f"{name} {{", f'id = "{dashed(uuid(name))}"', f"status = {status}", "flags = []", "segment_count = 1", "segment1 {",
+            "start_extent = 0", f"extent_count = {count}", 'type = "striped"', "stripe_count = 1", f'stripes = ["pv0", {begin}]',
+            "}", "}",
+        ]  # fmt: skip
+    lines += ["}", "}", 'contents = "Text Format Volume Group"', "version = 1", 'description = ""',
+              'creation_host = "test"', "creation_time = 1700000000"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def run(tool, *arguments, **kwargs):
+    command = [find(tool) or tool, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout
