@@ -44,9 +44,12 @@ class WebServer:
         """A file, by a link."""
         os.symlink(os.path.abspath(path), os.path.join(self.folder, name))
 
-    def write(self, name, data):
+    def write(self, name, data, size=None):
+        """size: with a hole behind it."""
         with open(os.path.join(self.folder, name), "wb") as f:
             f.write(data)
+            if size is not None:
+                f.truncate(size)
 
     def url(self, name):
         return f"http://{self.host}:{self.port}/{name}"
