@@ -71,4 +71,4 @@ def test_truncated(bench):
 def test_too_little_memory(bench):
     """Known from its length, before anything is unpacked."""
     vm = rescue(bench, size=4 << 30)
-    ends_in_failure(bench, vm, "Not enough space: the archive alone is .* left in memory")
+    ends_in_failure(bench, vm, "Not enough space: the archive alone is .* are left in")
