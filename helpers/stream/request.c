@@ -162,6 +162,7 @@ static bool is_content(long status) {
 static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         Exchange *x = userdata;
         const Request *q = x->request;
+        usec_t before;
 
         n *= size;
         if (!is_content(status_of(x))) {
@@ -170,17 +171,19 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         }
         if (!x->begun && !begin(x))
                 return 0;
+        before = now_usec();
         if (q->on_data(q->userdata, data, n) < 0) {
                 x->stopped = true;
                 return 0;
         }
 
-        /* The time for which on_data() had to wait is not the server's. */
         x->n_window += n;
         if (x->n_window >= STALL_BYTES) {
                 x->n_window = 0;
                 x->window = now_usec();
-        }
+        } else
+                /* It is not the server's fault that on_data() had to wait. */
+                x->window += now_usec() - before;
         return n;
 }
 

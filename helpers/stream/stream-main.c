@@ -246,15 +246,14 @@ static int empty_directory(Stream *s) {
 
 /* What was unpacked up to now is a part of something else, maybe. */
 static int on_restart(void *userdata) {
-        _cleanup_free_ char *text = NULL;
         Stream *s = userdata;
         UnpackResult unused;
 
-        /* If it has failed by itself, it is to stay so. */
+        /* What has failed by itself would fail again. */
         if (reason_error(&s->reason) < 0)
                 return -ECANCELED;
         (void) !stop_unpacking(s, /* complete= */ false, &unused);
-        /* That it was not complete is no reason. */
+        /* That it was not complete is no failure. */
         reason_done(&s->reason);
         s->reason = REASON_INIT;
 
@@ -359,7 +358,7 @@ static int open_directory(Stream *s) {
 
 /* libarchive bounds what it reads, but not everything. AddressSanitizer takes terabytes of address space. */
 static void limit_memory(void) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(SCALEWAY_SANITIZED)
+#ifndef __SANITIZE_ADDRESS__
         struct rlimit limit = { .rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX };
 
         (void) setrlimit(RLIMIT_DATA, &limit);

@@ -13,8 +13,9 @@
 #include "tree-writer.h"
 
 #define NAME_SHOWN_MAX 200U
-/* How often the free space is looked at again: memory may be taken by others, too. */
+/* How often the free space is looked at again: memory may be taken by others, too, and files without contents take some. */
 #define LOOK_EVERY ((uint64_t) 64 << 20)
+#define LOOK_EVERY_ENTRIES 16384U
 
 /* What is set when nothing is written into the directory any more: writing would change its time, a default ACL would go to what is
  * made in it, and a mode could forbid it. */
@@ -31,7 +32,7 @@ typedef struct Directory {
 struct TreeWriter {
         int root_fd;
         Reason *reason;
-        uint64_t budget, written, look_at;
+        uint64_t budget, written, look_at, n_entries;
         mode_t old_umask;
 
         /* Entries of a directory mostly come one after the other. */
@@ -133,10 +134,25 @@ static int split(const char *path, char **ret_parent, const char **ret_name) {
         return 0;
 }
 
+/* The budget was true at the beginning; others write to memory and disk, too. */
+static void look_again(TreeWriter *w) {
+        Space space;
+
+        w->look_at = w->written + LOOK_EVERY;
+        if (space_look(w->root_fd, &space) >= 0)
+                w->budget = w->written + MIN(space.free, UINT64_MAX - w->written);
+}
+
 /* Opens the directory that the entry is in, and keeps it for the next one. *ret_name points into path. */
 static int open_parent(TreeWriter *w, const char *path, const char **ret_name) {
         _cleanup_free_ char *parent = NULL;
         int fd;
+
+        if (++w->n_entries % LOOK_EVERY_ENTRIES == 0) {
+                look_again(w);
+                if (w->budget <= w->written)
+                        return fail(w, -ENOSPC, "write", path);
+        }
 
         if (split(path, &parent, ret_name) < 0)
                 return reason_oom(w->reason);
@@ -453,15 +469,6 @@ int tree_file_begin(TreeWriter *w, const TreeEntry *e) {
         w->file = *e;
         w->file_end = 0;
         return 0;
-}
-
-/* The budget was true at the beginning; others write to memory and disk, too. */
-static void look_again(TreeWriter *w) {
-        Space space;
-
-        w->look_at = w->written + LOOK_EVERY;
-        if (space_look(w->root_fd, &space) >= 0)
-                w->budget = w->written + MIN(space.free, UINT64_MAX - w->written);
 }
 
 int tree_file_write(TreeWriter *w, const void *data, size_t n, uint64_t offset) {
