@@ -13,8 +13,8 @@
 #include "alloc-util.h"
 #include "decoder.h"
 
-/* More than "xz -9" and "zstd --ultra -22" want (65 and 128 MiB). With several threads xz takes one of them less rather than
- * more memory than this. */
+/* More than "xz -9" and "zstd --ultra -22" want (65 and 128 MiB). With several threads xz takes one of them less rather
+ * than more memory than this. */
 #define MEMORY_MAX ((uint64_t) 192 << 20)
 #define ZSTD_WINDOW_LOG_MAX 27
 
@@ -280,11 +280,11 @@ static int lz4_decode(void *state, const unsigned char **in, size_t *n_in, unsig
 }
 
 static const Decoder decoders[] = {
-        { "gzip",  { 0x1f, 0x8b, 0x08 },                   3, gzip_new,  gzip_free,  gzip_decode  },
-        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 },     6, xz_new,    xz_free,    xz_decode    },
-        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },             4, zstd_new,  zstd_free,  zstd_decode  },
-        { "bzip2", { 'B', 'Z', 'h' },                      3, bzip2_new, bzip2_free, bzip2_decode },
-        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },             4, lz4_new,   lz4_free,   lz4_decode   },
+        { "gzip",  { 0x1f, 0x8b, 0x08 },               3, gzip_new,  gzip_free,  gzip_decode  },
+        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 }, 6, xz_new,    xz_free,    xz_decode    },
+        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },         4, zstd_new,  zstd_free,  zstd_decode  },
+        { "bzip2", { 'B', 'Z', 'h' },                  3, bzip2_new, bzip2_free, bzip2_decode },
+        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },         4, lz4_new,   lz4_free,   lz4_decode   },
 };
 
 const Decoder *decoder_find(const void *data, size_t n) {

@@ -46,7 +46,8 @@ int url_check(const char *url, bool *ret_secure) {
         return 0;
 }
 
-/* If the line is the named field, copies its value without the blanks around it. One that does not fit is passed over. */
+/* If the line is the named field, copies its value without the blanks around it. One that does not fit is passed
+ * over. */
 static void copy_field(const char *line, size_t n, const char *name, char *value, size_t value_size) {
         size_t n_name = strlen(name);
 
@@ -123,6 +124,21 @@ static void choose_validator(Exchange *x) {
         (void) memccpy(x->head.validator, validator, '\0', sizeof(x->head.validator));
 }
 
+/* What comes must continue what was there, and nothing else: start is where the server says that it begins. */
+static bool continues(Exchange *x, uint64_t start) {
+        const Request *q = x->request;
+
+        if (start != q->offset)
+                return false;
+        if (q->offset == 0)
+                return true;
+        if (q->total != UINT64_MAX && x->head.total != UINT64_MAX && x->head.total != q->total)
+                return false;
+
+        /* A server may have looked at Range, but not at If-Range. */
+        return !x->head.validator[0] || streq(x->head.validator, q->validator);
+}
+
 /* The head of the answer is complete. Returns false to end the transfer. */
 static bool begin(Exchange *x) {
         const Request *q = x->request;
@@ -140,10 +156,7 @@ static bool begin(Exchange *x) {
                 total = (uint64_t) length;
         x->head.total = total;
 
-        /* What comes must continue what was there, and nothing else. */
-        if (start != q->offset || (q->offset > 0 && (status_of(x) != 206 ||
-            (q->total != UINT64_MAX && total != UINT64_MAX && total != q->total) ||
-            (x->head.validator[0] && !streq(x->head.validator, q->validator))))) {
+        if (!continues(x, start)) {
                 x->changed = true;
                 return false;
         }
@@ -275,8 +288,8 @@ static RequestOutcome explain_status(Exchange *x, long status, const char *shown
 
         if (later && curl_easy_getinfo(x->curl, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
                 x->head.retry_after = MIN((usec_t) seconds * USEC_PER_SEC, RETRY_AFTER_MAX);
-        return because(later ? REQUEST_RETRY : REQUEST_FAILED, ret_reason, "the server answers with HTTP status %ld for '%s'",
-                       status, shown);
+        return because(later ? REQUEST_RETRY : REQUEST_FAILED, ret_reason,
+                       "the server answers with HTTP status %ld for '%s'", status, shown);
 }
 
 static bool is_passing(CURLcode code) {
@@ -295,7 +308,8 @@ static bool is_passing(CURLcode code) {
         }
 }
 
-static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text, const char *shown, char **ret_reason) {
+static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text, const char *shown,
+                                    char **ret_reason) {
         _cleanup_free_ char *detail = printable(*text ? text : curl_easy_strerror(code), 200);
         RequestOutcome outcome = is_passing(code) ? REQUEST_RETRY : REQUEST_FAILED;
 
@@ -303,8 +317,9 @@ static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_ISSUER_ERROR:
-                return because(outcome, ret_reason, "the certificate of '%s' is not accepted (%s); see --ca=, and check the clock",
-                               shown, detail ?: "");
+                return because(outcome, ret_reason,
+                               "the certificate of '%s' is not accepted (%s); see --ca=, and check the clock", shown,
+                               detail ?: "");
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_WEIRD_SERVER_REPLY:
                 return because(outcome, ret_reason, "the server of '%s' does not speak HTTP", shown);
@@ -325,8 +340,8 @@ static RequestOutcome explain_change(Exchange *x, long status, char **ret_reason
         if (x->request->offset == 0)
                 return because(REQUEST_FAILED, ret_reason, "the server sends a part that was not asked for");
 
-        return because(REQUEST_RESTART, ret_reason, "%s", status == 206 ? "what the server has is not the same any more" :
-                                                                          "the server does not resume");
+        return because(REQUEST_RESTART, ret_reason, "%s",
+                       status == 206 ? "what the server has is not the same any more" : "the server does not resume");
 }
 
 static RequestOutcome conclude(Exchange *x, CURLcode code, const char *text, const char *shown, char **ret_reason) {
@@ -390,7 +405,8 @@ static RequestOutcome check_redirect(const char *url, bool was_secure, bool *ret
         if (!shown)
                 return REQUEST_FAILED;
         if (url_check(url, ret_secure) < 0)
-                return because(REQUEST_FAILED, ret_reason, "redirected to '%s', which is neither http nor https", shown);
+                return because(REQUEST_FAILED, ret_reason, "redirected to '%s', which is neither http nor https",
+                               shown);
         if (was_secure && !*ret_secure)
                 return because(REQUEST_FAILED, ret_reason, "redirected from https to '%s', which is not", shown);
 
