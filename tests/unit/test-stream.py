@@ -3,7 +3,7 @@
 """scaleway-stream against servers that misbehave and archives that nobody should unpack (tarballs.py).
 
 Usage: test-stream.py BUILD-DIRECTORY [unittest arguments]. What needs root (owners, devices, small file systems) is skipped
-without, and then the exit status is 77. Covers the rows: B5 C3 C5
+without, and then the exit status is 77. Covers the rows: C3; and what the streamer does for B5 and C5, which boot with it.
 """
 
 import contextlib
