@@ -357,9 +357,9 @@ static int open_directory(Stream *s) {
         return 0;
 }
 
-/* libarchive bounds what it reads, but not everything. AddressSanitizer takes terabytes of address space. */
+/* libarchive bounds what it reads, but not everything. Sanitizers take terabytes of address space. */
 static void limit_memory(void) {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         struct rlimit limit = { .rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX };
 
         (void) setrlimit(RLIMIT_DATA, &limit);
