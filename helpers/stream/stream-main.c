@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -171,6 +172,8 @@ static int on_begin(void *userdata, uint64_t total) {
         Stream *s = userdata;
         Space space;
         int r;
+
+        assert(!s->unpack);
 
         r = check_space(s, total, &space);
         if (r < 0)
@@ -393,6 +396,8 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         limit_memory();
+        /* libcurl leaves this to the program where it must use no signals, as here, because of the threads. */
+        (void) signal(SIGPIPE, SIG_IGN);
         r = verify_new(arg_sha256, arg_key, &s.reason, &verify);
         s.verify = verify;
         if (r >= 0)
