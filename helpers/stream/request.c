@@ -17,8 +17,8 @@
 #define HEADERS_SIZE_MAX (64U << 10)
 /* Of an answer that is not the archive. */
 #define ERROR_BODY_MAX (64U << 10)
-/* Less than this in the time after which a connection counts as stalled is as good as nothing. */
-#define STALL_BYTES 4096U
+/* Less than this on average, over the time after which a connection counts as stalled, is as good as nothing. */
+#define STALL_BYTES_PER_SECOND 3000U
 #define RETRY_AFTER_MAX (300 * USEC_PER_SEC)
 
 typedef struct Exchange {
@@ -191,7 +191,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         }
 
         x->n_window += n;
-        if (x->n_window >= STALL_BYTES) {
+        if (x->n_window >= STALL_BYTES_PER_SECOND * (q->stall / USEC_PER_SEC)) {
                 x->n_window = 0;
                 x->window = now_usec();
         } else
