@@ -129,9 +129,9 @@ static unsigned n_processors(void) {
         return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned) CPU_COUNT(&set);
 }
 
-/* Blocks of a file that "xz -T" or pixz wrote are decoded at the same time; a file of one block takes one thread. One more
- * than there are processors: they end one after the other, and a thread whose block is not the first waits for those before
- * it. */
+/* Blocks of a file that "xz -T" or pixz wrote are decoded at the same time; a file of one block takes one thread. One
+ * more than there are processors: they end one after the other, and a thread whose block is not the first waits for
+ * those before it. */
 static void *xz_new(void) {
         lzma_mt options = {
                 .flags = LZMA_CONCATENATED,
