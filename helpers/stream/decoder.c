@@ -13,8 +13,8 @@
 #include "alloc-util.h"
 #include "decoder.h"
 
-/* More than "xz -9" and "zstd --ultra -22" want (65 and 128 MiB). With several threads xz takes one of them less rather than
- * more memory than this. */
+/* More than "xz -9" and "zstd --ultra -22" want (65 and 128 MiB). With several threads xz takes one of them less rather
+ * than more memory than this. */
 #define MEMORY_MAX ((uint64_t) 192 << 20)
 #define ZSTD_WINDOW_LOG_MAX 27
 
@@ -129,11 +129,13 @@ static unsigned n_processors(void) {
         return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned) CPU_COUNT(&set);
 }
 
-/* Blocks of a file that "xz -T" or pixz wrote are decoded at the same time; a file of one block takes one thread. */
+/* Blocks of a file that "xz -T" or pixz wrote are decoded at the same time; a file of one block takes one thread. One
+ * more than there are processors: they end one after the other, and a thread whose block is not the first waits for
+ * those before it. */
 static void *xz_new(void) {
         lzma_mt options = {
                 .flags = LZMA_CONCATENATED,
-                .threads = MIN(MAX(n_processors(), 1U), 8U),
+                .threads = MIN(n_processors() + 1, 8U),
                 .memlimit_threading = MEMORY_MAX,
                 .memlimit_stop = MEMORY_MAX,
         };
@@ -280,11 +282,11 @@ static int lz4_decode(void *state, const unsigned char **in, size_t *n_in, unsig
 }
 
 static const Decoder decoders[] = {
-        { "gzip",  { 0x1f, 0x8b, 0x08 },                   3, gzip_new,  gzip_free,  gzip_decode  },
-        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 },     6, xz_new,    xz_free,    xz_decode    },
-        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },             4, zstd_new,  zstd_free,  zstd_decode  },
-        { "bzip2", { 'B', 'Z', 'h' },                      3, bzip2_new, bzip2_free, bzip2_decode },
-        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },             4, lz4_new,   lz4_free,   lz4_decode   },
+        { "gzip",  { 0x1f, 0x8b, 0x08 },               3, gzip_new,  gzip_free,  gzip_decode  },
+        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 }, 6, xz_new,    xz_free,    xz_decode    },
+        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },         4, zstd_new,  zstd_free,  zstd_decode  },
+        { "bzip2", { 'B', 'Z', 'h' },                  3, bzip2_new, bzip2_free, bzip2_decode },
+        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },         4, lz4_new,   lz4_free,   lz4_decode   },
 };
 
 const Decoder *decoder_find(const void *data, size_t n) {

@@ -3,8 +3,8 @@
 
 #include "macro.h"
 
-/* One way to compress. The libraries are called directly, not through libarchive: its gzip reader does not compare the checksum
- * (3.6 and 3.7), and this way they write where the bytes are needed, without a copy. */
+/* One way to compress. The libraries are called directly, not through libarchive: its gzip reader does not compare the
+ * checksum (3.6 and 3.7), and this way they write where the bytes are needed, without a copy. */
 typedef struct Decoder {
         const char *name; /* "gzip" */
         unsigned char magic[8];
@@ -12,10 +12,10 @@ typedef struct Decoder {
         /* NULL if memory is short. */
         void *(*open)(void);
         void (*close)(void *state);
-        /* Takes from *in (of *n_in bytes, both moved on) and writes at most n_out bytes to out, *ret_written of them. finish: no
-         * more input follows. Returns 1 if the compressed data are complete at this point and something else may only follow as
-         * a further member, 0 if there is more to come, or an error: -EBADMSG damaged, -EFBIG wants more memory than it may,
-         * -ENOMEM. A call that neither takes nor writes anything waits for input. */
+        /* Takes from *in (of *n_in bytes, both moved on) and writes at most n_out bytes to out, *ret_written of them.
+         * finish: no more input follows. Returns 1 if the compressed data are complete at this point and something else
+         * may only follow as a further member, 0 if there is more to come, or an error: -EBADMSG damaged, -EFBIG wants
+         * more memory than it may, -ENOMEM. A call that neither takes nor writes anything waits for input. */
         int (*decode)(void *state, const unsigned char **in, size_t *n_in, unsigned char *out, size_t n_out,
                       size_t *ret_written, bool finish);
 } Decoder;

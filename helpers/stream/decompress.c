@@ -21,10 +21,13 @@ static int explain(Decompress *d, int error) {
         case -ENOMEM:
                 return reason_oom(d->reason);
         case -EFBIG:
-                return reason_set(d->reason, error, "Decompressing (%s) would take more memory than is allowed here: "
-                                  "compress with a smaller dictionary", d->decoder->name);
+                return reason_set(d->reason, error,
+                                  "Decompressing (%s) would take more memory than is allowed here: "
+                                  "compress with a smaller dictionary",
+                                  d->decoder->name);
         default:
-                return reason_set(d->reason, error, "The archive is damaged: its %s data make no sense", d->decoder->name);
+                return reason_set(d->reason, error, "The archive is damaged: its %s data make no sense",
+                                  d->decoder->name);
         }
 }
 
@@ -51,8 +54,8 @@ static int refill(Decompress *d) {
         return 0;
 }
 
-/* Fills one buffer. Returns 1 at the end of the data, 0 if the buffer is full. Both rings get whole buffers: each hand-over may
- * cost a change of the thread. */
+/* Fills one buffer. Returns 1 at the end of the data, 0 if the buffer is full. Both rings get whole buffers: each
+ * hand-over may cost a change of the thread. */
 static int fill(Decompress *d, void *state, unsigned char *out, size_t *ret_n) {
         size_t n = 0;
         int r;

@@ -186,8 +186,8 @@ static int small_on_tick(void *userdata, uint64_t bytes, uint64_t total) {
         return 0;
 }
 
-int download_small(const char *url, const char *ca, usec_t stall, usec_t timeout, size_t max, Reason *reason, void **ret,
-                   size_t *ret_size) {
+int download_small(const char *url, const char *ca, usec_t stall, usec_t timeout, size_t max, Reason *reason,
+                   void **ret, size_t *ret_size) {
         Small small = { .data = malloc(max), .max = max };
         Download download = {
                 .url = url,

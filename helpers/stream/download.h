@@ -5,8 +5,8 @@
 #include "reason.h"
 #include "request.h"
 
-/* The whole body of a URL, in one piece for who takes it: a lost connection is resumed where it was lost, if the server says that it
- * still has the same; else everything begins again. */
+/* The whole body of a URL, in one piece for who takes it: a lost connection is resumed where it was lost, if the server
+ * says that it still has the same; else everything begins again. */
 
 /* After so many the server is given up, however far it got: at most this many connections for one archive. */
 #define DOWNLOAD_TRIES_MAX 100U
@@ -31,11 +31,11 @@ typedef struct Download {
         void *userdata;
 } Download;
 
-/* Returns 0 when all has come, -ECANCELED if a callback stopped it, else a negative errno after reason_set(). *ret_bytes is what came in
- * the end. Logs a warning for each lost connection. */
+/* Returns 0 when all has come, -ECANCELED if a callback stopped it, else a negative errno after reason_set().
+ * *ret_bytes is what came in the end. Logs a warning for each lost connection. */
 _must_check_ int download_run(const Download *download, Reason *reason, uint64_t *ret_bytes);
 
-/* Fetches a small file of at most max bytes into *ret, to be freed. Tries again for timeout. Returns 0, or a negative errno after
- * reason_set(). */
-_must_check_ int download_small(const char *url, const char *ca, usec_t stall, usec_t timeout, size_t max, Reason *reason,
-                                void **ret, size_t *ret_size);
+/* Fetches a small file of at most max bytes into *ret, to be freed. Tries again for timeout. Returns 0, or a negative
+ * errno after reason_set(). */
+_must_check_ int download_small(const char *url, const char *ca, usec_t stall, usec_t timeout, size_t max,
+                                Reason *reason, void **ret, size_t *ret_size);

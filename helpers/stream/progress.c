@@ -32,7 +32,8 @@ static int format_left(double seconds, char **ret) {
 }
 
 int progress_format(uint64_t bytes, uint64_t total, double rate, char **ret) {
-        _cleanup_free_ char *done = format_size(bytes), *all = NULL, *speed = format_size((uint64_t) rate), *left = NULL;
+        _cleanup_free_ char *done = format_size(bytes), *all = NULL, *speed = format_size((uint64_t) rate),
+                            *left = NULL;
         bool known = total != UINT64_MAX && total > 0 && bytes <= total;
 
         if (!done || !speed)
@@ -43,8 +44,9 @@ int progress_format(uint64_t bytes, uint64_t total, double rate, char **ret) {
         all = format_size(total);
         if (!all || (rate >= 1 && format_left((double) (total - bytes) / rate, &left) < 0))
                 return -ENOMEM;
-        return asprintf_to(ret, "%s of %s (%u %%), %s/s%s%s%s", done, all, (unsigned) ((double) bytes / (double) total * 100),
-                           speed, left ? ", " : "", left ?: "", left ? " left" : "");
+        return asprintf_to(ret, "%s of %s (%u %%), %s/s%s%s%s", done, all,
+                           (unsigned) ((double) bytes / (double) total * 100), speed, left ? ", " : "", left ?: "",
+                           left ? " left" : "");
 }
 
 static void update_rate(Progress *p, usec_t now, uint64_t bytes) {

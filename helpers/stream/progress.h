@@ -3,8 +3,8 @@
 
 #include "time-util.h"
 
-/* Says on standard error how far the download is. On a terminal one line is drawn again now and then; into a log go whole lines, and
- * few: a serial console at 9600 baud shows ten lines a second and nothing else meanwhile. */
+/* Says on standard error how far the download is. On a terminal one line is drawn again now and then; into a log go
+ * whole lines, and few: a serial console at 9600 baud shows ten lines a second and nothing else meanwhile. */
 typedef struct Progress {
         usec_t interval; /* 0: says nothing */
         bool terminal;

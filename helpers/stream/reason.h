@@ -6,8 +6,8 @@
 
 #include "macro.h"
 
-/* Why it failed, in one line that the program logs once, at its end. Several threads work on one archive and one failure
- * makes the others fail, too: the first reason is kept. */
+/* Why it failed, in one line that the program logs once, at its end. Several threads work on one archive and one
+ * failure makes the others fail, too: the first reason is kept. */
 typedef struct Reason {
         pthread_mutex_t lock;
         int error; /* negative errno, 0: no reason yet */
@@ -18,8 +18,8 @@ typedef struct Reason {
 
 void reason_done(Reason *reason);
 
-/* Keeps the reason, a phrase without a final stop, if it is the first. Returns -abs(error), which must not be 0. Safe from
- * any thread. */
+/* Keeps the reason, a phrase without a final stop, if it is the first. Returns -abs(error), which must not be 0. Safe
+ * from any thread. */
 _printf_(3, 4) int reason_set(Reason *reason, int error, const char *format, ...);
 
 /* "Out of memory". Returns -ENOMEM. */

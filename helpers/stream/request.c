@@ -17,8 +17,8 @@
 #define HEADERS_SIZE_MAX (64U << 10)
 /* Of an answer that is not the archive. */
 #define ERROR_BODY_MAX (64U << 10)
-/* Less than this in the time after which a connection counts as stalled is as good as nothing. */
-#define STALL_BYTES 4096U
+/* Less than this on average, over the time after which a connection counts as stalled, is as good as nothing. */
+#define STALL_BYTES_PER_SECOND 3000U
 #define RETRY_AFTER_MAX (300 * USEC_PER_SEC)
 
 typedef struct Exchange {
@@ -46,7 +46,8 @@ int url_check(const char *url, bool *ret_secure) {
         return 0;
 }
 
-/* If the line is the named field, copies its value without the blanks around it. One that does not fit is passed over. */
+/* If the line is the named field, copies its value without the blanks around it. One that does not fit is passed
+ * over. */
 static void copy_field(const char *line, size_t n, const char *name, char *value, size_t value_size) {
         size_t n_name = strlen(name);
 
@@ -123,6 +124,21 @@ static void choose_validator(Exchange *x) {
         (void) memccpy(x->head.validator, validator, '\0', sizeof(x->head.validator));
 }
 
+/* What comes must continue what was there, and nothing else: start is where the server says that it begins. */
+static bool continues(Exchange *x, uint64_t start) {
+        const Request *q = x->request;
+
+        if (start != q->offset)
+                return false;
+        if (q->offset == 0)
+                return true;
+        if (q->total != UINT64_MAX && x->head.total != UINT64_MAX && x->head.total != q->total)
+                return false;
+
+        /* A server may have looked at Range, but not at If-Range. */
+        return !x->head.validator[0] || streq(x->head.validator, q->validator);
+}
+
 /* The head of the answer is complete. Returns false to end the transfer. */
 static bool begin(Exchange *x) {
         const Request *q = x->request;
@@ -140,10 +156,7 @@ static bool begin(Exchange *x) {
                 total = (uint64_t) length;
         x->head.total = total;
 
-        /* What comes must continue what was there, and nothing else. */
-        if (start != q->offset || (q->offset > 0 && (status_of(x) != 206 ||
-            (q->total != UINT64_MAX && total != UINT64_MAX && total != q->total) ||
-            (x->head.validator[0] && !streq(x->head.validator, q->validator))))) {
+        if (!continues(x, start)) {
                 x->changed = true;
                 return false;
         }
@@ -162,6 +175,7 @@ static bool is_content(long status) {
 static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         Exchange *x = userdata;
         const Request *q = x->request;
+        usec_t before;
 
         n *= size;
         if (!is_content(status_of(x))) {
@@ -170,17 +184,19 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         }
         if (!x->begun && !begin(x))
                 return 0;
+        before = now_usec();
         if (q->on_data(q->userdata, data, n) < 0) {
                 x->stopped = true;
                 return 0;
         }
 
-        /* The time for which on_data() had to wait is not the server's. */
         x->n_window += n;
-        if (x->n_window >= STALL_BYTES) {
+        if (x->n_window >= STALL_BYTES_PER_SECOND * (q->stall / USEC_PER_SEC)) {
                 x->n_window = 0;
                 x->window = now_usec();
-        }
+        } else
+                /* It is not the server's fault that on_data() had to wait. */
+                x->window += now_usec() - before;
         return n;
 }
 
@@ -272,8 +288,8 @@ static RequestOutcome explain_status(Exchange *x, long status, const char *shown
 
         if (later && curl_easy_getinfo(x->curl, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
                 x->head.retry_after = MIN((usec_t) seconds * USEC_PER_SEC, RETRY_AFTER_MAX);
-        return because(later ? REQUEST_RETRY : REQUEST_FAILED, ret_reason, "the server answers with HTTP status %ld for '%s'",
-                       status, shown);
+        return because(later ? REQUEST_RETRY : REQUEST_FAILED, ret_reason,
+                       "the server answers with HTTP status %ld for '%s'", status, shown);
 }
 
 static bool is_passing(CURLcode code) {
@@ -292,7 +308,8 @@ static bool is_passing(CURLcode code) {
         }
 }
 
-static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text, const char *shown, char **ret_reason) {
+static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text, const char *shown,
+                                    char **ret_reason) {
         _cleanup_free_ char *detail = printable(*text ? text : curl_easy_strerror(code), 200);
         RequestOutcome outcome = is_passing(code) ? REQUEST_RETRY : REQUEST_FAILED;
 
@@ -300,8 +317,9 @@ static RequestOutcome explain_error(Exchange *x, CURLcode code, const char *text
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_ISSUER_ERROR:
-                return because(outcome, ret_reason, "the certificate of '%s' is not accepted (%s); see --ca=, and check the clock",
-                               shown, detail ?: "");
+                return because(outcome, ret_reason,
+                               "the certificate of '%s' is not accepted (%s); see --ca=, and check the clock", shown,
+                               detail ?: "");
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_WEIRD_SERVER_REPLY:
                 return because(outcome, ret_reason, "the server of '%s' does not speak HTTP", shown);
@@ -322,8 +340,8 @@ static RequestOutcome explain_change(Exchange *x, long status, char **ret_reason
         if (x->request->offset == 0)
                 return because(REQUEST_FAILED, ret_reason, "the server sends a part that was not asked for");
 
-        return because(REQUEST_RESTART, ret_reason, "%s", status == 206 ? "what the server has is not the same any more" :
-                                                                          "the server does not resume");
+        return because(REQUEST_RESTART, ret_reason, "%s",
+                       status == 206 ? "what the server has is not the same any more" : "the server does not resume");
 }
 
 static RequestOutcome conclude(Exchange *x, CURLcode code, const char *text, const char *shown, char **ret_reason) {
@@ -387,7 +405,8 @@ static RequestOutcome check_redirect(const char *url, bool was_secure, bool *ret
         if (!shown)
                 return REQUEST_FAILED;
         if (url_check(url, ret_secure) < 0)
-                return because(REQUEST_FAILED, ret_reason, "redirected to '%s', which is neither http nor https", shown);
+                return because(REQUEST_FAILED, ret_reason, "redirected to '%s', which is neither http nor https",
+                               shown);
         if (was_secure && !*ret_secure)
                 return because(REQUEST_FAILED, ret_reason, "redirected from https to '%s', which is not", shown);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Unpacks a tar archive from a web server into a directory, while it is downloaded.
  *
- * Runs from the units of the modes rescue and live, after the network is up, the clock is set (certificates) and the file system of the
- * root, a tmpfs or a fresh one on a disk, is mounted; before the root is looked at. It expects the directory to be empty. It leaves the
- * whole tree there, or an empty directory and an exit status that is not 0: nothing that could be taken for a root. */
+ * Runs from the units of the modes rescue and live, after the network is up, the clock is set (certificates) and the
+ * file system of the root, a tmpfs or a fresh one on a disk, is mounted; before the root is looked at. It expects the
+ * directory to be empty. It leaves the whole tree there, or an empty directory and an exit status that is not 0:
+ * nothing that could be taken for a root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -111,16 +113,16 @@ static int parse_option(int c, const char *value) {
 /* An empty value is none: a unit gives all options and leaves some empty. */
 static int parse_argv(int argc, char *argv[]) {
         static const struct option options[] = {
-                { "help",        no_argument,       NULL, 'h'             },
-                { "version",     no_argument,       NULL, ARG_VERSION     },
-                { "sha256",      required_argument, NULL, ARG_SHA256      },
-                { "signature",   required_argument, NULL, ARG_SIGNATURE   },
-                { "key",         required_argument, NULL, ARG_KEY         },
-                { "ca",          required_argument, NULL, ARG_CA          },
-                { "timeout",     required_argument, NULL, ARG_TIMEOUT     },
-                { "progress",    required_argument, NULL, ARG_PROGRESS    },
-                { "max-entries", required_argument, NULL, ARG_MAX_ENTRIES },
-                {}
+                {"help",             no_argument, NULL, 'h' },
+                { "version",              no_argument, NULL, ARG_VERSION },
+                { "sha256",                 required_argument, NULL, ARG_SHA256 },
+                { "signature",required_argument, NULL, ARG_SIGNATURE },
+                { "key",       required_argument, NULL, ARG_KEY },
+                { "ca",          required_argument, NULL, ARG_CA },
+                { "timeout",              required_argument, NULL, ARG_TIMEOUT },
+                { "progress",                 required_argument, NULL, ARG_PROGRESS },
+                { "max-entries",        required_argument, NULL, ARG_MAX_ENTRIES },
+                {            }
         };
         int c, r;
 
@@ -162,14 +164,16 @@ static int check_space(Stream *s, uint64_t total, Space *ret) {
         left = format_size(ret->free);
         if (!need || !left)
                 return reason_oom(&s->reason);
-        return reason_set(&s->reason, ENOSPC, "Not enough space: the archive alone is %s, and %s are left %s", need, left,
-                          ret->short_of_memory ? "in memory" : "in the target");
+        return reason_set(&s->reason, ENOSPC, "Not enough space: the archive alone is %s, and %s are left %s", need,
+                          left, ret->short_of_memory ? "in memory" : "in the target");
 }
 
 static int on_begin(void *userdata, uint64_t total) {
         Stream *s = userdata;
         Space space;
         int r;
+
+        assert(!s->unpack);
 
         r = check_space(s, total, &space);
         if (r < 0)
@@ -246,15 +250,14 @@ static int empty_directory(Stream *s) {
 
 /* What was unpacked up to now is a part of something else, maybe. */
 static int on_restart(void *userdata) {
-        _cleanup_free_ char *text = NULL;
         Stream *s = userdata;
         UnpackResult unused;
 
-        /* If it has failed by itself, it is to stay so. */
+        /* What has failed by itself would fail again. */
         if (reason_error(&s->reason) < 0)
                 return -ECANCELED;
         (void) !stop_unpacking(s, /* complete= */ false, &unused);
-        /* That it was not complete is no reason. */
+        /* That it was not complete is no failure. */
         reason_done(&s->reason);
         s->reason = REASON_INIT;
 
@@ -280,12 +283,12 @@ static void tell_result(const UnpackResult *result, uint64_t bytes, usec_t begin
         _cleanup_free_ char *size = format_size(result->n_bytes), *downloaded = format_size(bytes);
 
         if (result->n_left_out > 0)
-                log_warning("%zu extended attributes are not supported here ('%s' first), ignoring.", result->n_left_out,
-                            result->left_out ?: "");
+                log_warning("%zu extended attributes are not supported here ('%s' first), ignoring.",
+                            result->n_left_out, result->left_out ?: "");
         if (result->n_by_name > 0)
                 log_warning("%zu ACL entries name their user or group without a number, ignoring.", result->n_by_name);
-        log_info("Unpacked %llu entries, %s, from %s (%s) in %.1f s.", (unsigned long long) result->n_entries, size ?: "?",
-                 downloaded ?: "?", result->compression ?: "not compressed",
+        log_info("Unpacked %llu entries, %s, from %s (%s) in %.1f s.", (unsigned long long) result->n_entries,
+                 size ?: "?", downloaded ?: "?", result->compression ?: "not compressed",
                  (double) (now_usec() - begin) / (double) USEC_PER_SEC);
 }
 
@@ -357,9 +360,9 @@ static int open_directory(Stream *s) {
         return 0;
 }
 
-/* libarchive bounds what it reads, but not everything. AddressSanitizer takes terabytes of address space. */
+/* libarchive bounds what it reads, but not everything. Sanitizers take terabytes of address space. */
 static void limit_memory(void) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(SCALEWAY_SANITIZED)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         struct rlimit limit = { .rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX };
 
         (void) setrlimit(RLIMIT_DATA, &limit);
@@ -393,6 +396,8 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         limit_memory();
+        /* libcurl leaves this to the program where it must use no signals, as here, because of the threads. */
+        (void) signal(SIGPIPE, SIG_IGN);
         r = verify_new(arg_sha256, arg_key, &s.reason, &verify);
         s.verify = verify;
         if (r >= 0)

@@ -63,7 +63,8 @@ static int compare_acl_entries(const void *a, const void *b) {
 }
 
 /* *ret is the value of the extended attribute, to be freed. The entries' number is known beforehand and bounded. */
-static int acl_value(struct archive_entry *entry, int type, size_t n_max, void **ret, size_t *ret_size, size_t *by_name) {
+static int acl_value(struct archive_entry *entry, int type, size_t n_max, void **ret, size_t *ret_size,
+                     size_t *by_name) {
         struct posix_acl_xattr_header *header;
         struct posix_acl_xattr_entry *entries;
         int kind, permset, tag, id;
@@ -84,7 +85,8 @@ static int acl_value(struct archive_entry *entry, int type, size_t n_max, void *
                         free(header);
                         return t;
                 }
-                /* GNU tar writes the name of a user that the system knew on which it ran. One is the same everywhere. */
+                /* GNU tar writes the name of a user that the system knew on which it ran. One is the same everywhere.
+                 */
                 if (named && id < 0 && streq_ptr(name, "root"))
                         id = 0;
                 if (named && id < 0) {
@@ -109,8 +111,8 @@ static int get_acls(struct archive_entry *entry, Reason *reason, TarAttributes *
                 int type;
                 const char *name;
         } kinds[] = {
-                { ARCHIVE_ENTRY_ACL_TYPE_ACCESS,  "system.posix_acl_access"  },
-                { ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default" },
+                {ARCHIVE_ENTRY_ACL_TYPE_ACCESS,   "system.posix_acl_access" },
+                { ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, "system.posix_acl_default"},
         };
         int r;
 
@@ -145,8 +147,9 @@ static int get_xattrs(struct archive_entry *entry, Reason *reason, TarAttributes
         while (archive_entry_xattr_next(entry, &name, &value, &n) == ARCHIVE_OK) {
                 r = tar_xattr_check(name, n);
                 if (r < 0)
-                        return refuse(reason, entry, r == -E2BIG ? "an extended attribute that is too large" :
-                                                                   "an extended attribute whose name makes no sense");
+                        return refuse(reason, entry,
+                                      r == -E2BIG ? "an extended attribute that is too large"
+                                                  : "an extended attribute whose name makes no sense");
                 if (r == 0)
                         continue;
                 if (a->n == TAR_XATTRS_MAX)

@@ -3,8 +3,8 @@
 
 #include "macro.h"
 
-/* What an archive may say. These only look at names and numbers and touch no file; the writer makes sure in addition that no
- * symlink is followed. Errors are the same everywhere:
+/* What an archive may say. These only look at names and numbers and touch no file; the writer makes sure in addition
+ * that no symlink is followed. Errors are the same everywhere:
  *
  *   -EINVAL         empty, or not such a thing
  *   -EXDEV          a ".." component
@@ -15,23 +15,24 @@
  *   -EPERM          not for an archive to say
  *   -ENOMEM */
 
-#define TAR_PATH_MAX 4095U      /* bytes, without the final NUL */
-#define TAR_COMPONENT_MAX 255U  /* bytes */
-#define TAR_DEPTH_MAX 256U      /* components */
-#define TAR_XATTR_MAX 65536U    /* bytes of a value: XATTR_SIZE_MAX of the kernel */
-#define TAR_XATTRS_MAX 128U     /* for one entry */
+#define TAR_PATH_MAX 4095U     /* bytes, without the final NUL */
+#define TAR_COMPONENT_MAX 255U /* bytes */
+#define TAR_DEPTH_MAX 256U     /* components */
+#define TAR_XATTR_MAX 65536U   /* bytes of a value: XATTR_SIZE_MAX of the kernel */
+#define TAR_XATTRS_MAX 128U    /* for one entry */
 #define TAR_ENTRIES_MAX 4000000U
 /* What may follow the end of the archive, in zeros: GNU tar fills its last record, of 10 KiB by default. */
 #define TAR_PADDING_MAX (64U << 20)
 
-/* *ret (to be freed) is the path below the root: no leading slash, no "." and no empty components; "" is the root itself. */
+/* *ret (to be freed) is the path below the root: no leading slash, no "." and no empty components; "" is the root
+ * itself. */
 _must_check_ int tar_path_clean(const char *path, char **ret);
 
 /* Target of a symlink: any text that the kernel takes. It is written, never followed. */
 _must_check_ int tar_link_target_check(const char *target);
 
-/* True if the extended attribute is to be set: user.*, trusted.*, security.*. system.* is not for an archive: ACLs come apart
- * from it. Returns 1, 0 (leave it out), or an error. */
+/* True if the extended attribute is to be set: user.*, trusted.*, security.*. system.* is not for an archive: ACLs come
+ * apart from it. Returns 1, 0 (leave it out), or an error. */
 _must_check_ int tar_xattr_check(const char *name, size_t size);
 
 /* Owner or group. (uid_t) -1 would mean "leave it" to the kernel. */

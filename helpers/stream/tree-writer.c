@@ -13,11 +13,13 @@
 #include "tree-writer.h"
 
 #define NAME_SHOWN_MAX 200U
-/* How often the free space is looked at again: memory may be taken by others, too. */
+/* How often the free space is looked at again: memory may be taken by others, too, and files without contents take
+ * some. */
 #define LOOK_EVERY ((uint64_t) 64 << 20)
+#define LOOK_EVERY_ENTRIES 16384U
 
-/* What is set when nothing is written into the directory any more: writing would change its time, a default ACL would go to what is
- * made in it, and a mode could forbid it. */
+/* What is set when nothing is written into the directory any more: writing would change its time, a default ACL would
+ * go to what is made in it, and a mode could forbid it. */
 typedef struct Directory {
         char *path;
         mode_t mode;
@@ -31,7 +33,7 @@ typedef struct Directory {
 struct TreeWriter {
         int root_fd;
         Reason *reason;
-        uint64_t budget, written, look_at;
+        uint64_t budget, written, look_at, n_entries;
         mode_t old_umask;
 
         /* Entries of a directory mostly come one after the other. */
@@ -106,8 +108,9 @@ static int fail(TreeWriter *w, int error, const char *what, const char *path) {
         switch (error) {
         case -ENOSPC:
         case -EDQUOT:
-                return reason_set(w->reason, error, "No space left for '%s', after %s: the target is too small for this archive",
-                                  shown, size);
+                return reason_set(w->reason, error,
+                                  "No space left for '%s', after %s: the target is too small for this archive", shown,
+                                  size);
         default:
                 return reason_set(w->reason, error, "Failed to %s '%s': %m", what, shown);
         }
@@ -133,10 +136,25 @@ static int split(const char *path, char **ret_parent, const char **ret_name) {
         return 0;
 }
 
+/* The budget was true at the beginning; others write to memory and disk, too. */
+static void look_again(TreeWriter *w) {
+        Space space;
+
+        w->look_at = w->written + LOOK_EVERY;
+        if (space_look(w->root_fd, &space) >= 0)
+                w->budget = w->written + MIN(space.free, UINT64_MAX - w->written);
+}
+
 /* Opens the directory that the entry is in, and keeps it for the next one. *ret_name points into path. */
 static int open_parent(TreeWriter *w, const char *path, const char **ret_name) {
         _cleanup_free_ char *parent = NULL;
         int fd;
+
+        if (++w->n_entries % LOOK_EVERY_ENTRIES == 0) {
+                look_again(w);
+                if (w->budget <= w->written)
+                        return fail(w, -ENOSPC, "write", path);
+        }
 
         if (split(path, &parent, ret_name) < 0)
                 return reason_oom(w->reason);
@@ -171,8 +189,10 @@ static bool is_acl(const char *name) {
         return startswith(name, "system.posix_acl_");
 }
 
-/* By the descriptor of the file, or, of O_PATH, by its place in /proc, as the kernel has no call for that before 6.13. */
-static int set_attributes(TreeWriter *w, int fd, bool by_path, const TreeAttribute *attributes, size_t n, const char *path) {
+/* By the descriptor of the file, or, of O_PATH, by its place in /proc, as the kernel has no call for that before 6.13.
+ */
+static int set_attributes(TreeWriter *w, int fd, bool by_path, const TreeAttribute *attributes, size_t n,
+                          const char *path) {
         char proc[64];
 
         (void) snprintf(proc, sizeof(proc), "/proc/self/fd/%i", fd);
@@ -210,7 +230,8 @@ static int set_node(TreeWriter *w, int parent_fd, const char *name, const TreeEn
 
         if (fchownat(parent_fd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return fail(w, -errno, "set the owner of", e->path);
-        /* The name is not a symlink's, as it has just been made, and nobody else writes here. chown(2) takes away setuid bits. */
+        /* The name is not a symlink's, as it has just been made, and nobody else writes here. chown(2) takes away
+         * setuid bits. */
         if (!S_ISLNK(e->mode) && fchmodat(parent_fd, name, e->mode & 07777, 0) < 0)
                 return fail(w, -errno, "set the mode of", e->path);
 
@@ -330,7 +351,8 @@ static int add_directory(TreeWriter *w, const TreeEntry *e) {
                         if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                                 return fail(w, -errno, "look at", e->path);
                         if (!S_ISDIR(st.st_mode))
-                                return refuse(w, e->path, "a directory, but the archive has something else of that name");
+                                return refuse(w, e->path,
+                                              "a directory, but the archive has something else of that name");
                 }
         }
 
@@ -354,8 +376,8 @@ static int check_target(TreeWriter *w, int fd, const char *name, const TreeEntry
         struct stat st;
 
         if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? refuse(w, e->path, "a hard link to a file that the archive has not had") :
-                                         fail(w, -errno, "look at", e->target);
+                return errno == ENOENT ? refuse(w, e->path, "a hard link to a file that the archive has not had")
+                                       : fail(w, -errno, "look at", e->target);
         if (S_ISDIR(st.st_mode))
                 return refuse(w, e->path, "a hard link to a directory");
         if (S_ISLNK(st.st_mode))
@@ -409,7 +431,8 @@ int tree_add_hard_link(TreeWriter *w, const TreeEntry *e) {
 
 /* The mode is complete at once where nothing comes after that would change it. */
 static int open_file(int parent_fd, const char *name, const TreeEntry *e) {
-        int fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, e->mode & 0777);
+        int fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
+                        e->mode & 0777);
 
         return fd < 0 ? -errno : fd;
 }
@@ -453,15 +476,6 @@ int tree_file_begin(TreeWriter *w, const TreeEntry *e) {
         w->file = *e;
         w->file_end = 0;
         return 0;
-}
-
-/* The budget was true at the beginning; others write to memory and disk, too. */
-static void look_again(TreeWriter *w) {
-        Space space;
-
-        w->look_at = w->written + LOOK_EVERY;
-        if (space_look(w->root_fd, &space) >= 0)
-                w->budget = w->written + MIN(space.free, UINT64_MAX - w->written);
 }
 
 int tree_file_write(TreeWriter *w, const void *data, size_t n, uint64_t offset) {

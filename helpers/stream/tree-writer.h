@@ -6,8 +6,8 @@
 
 #include "reason.h"
 
-/* Writes what an archive holds below one directory and nowhere else: parents are opened without following symlinks, names in them
- * with O_NOFOLLOW, and what is there already is never written to but replaced. */
+/* Writes what an archive holds below one directory and nowhere else: parents are opened without following symlinks,
+ * names in them with O_NOFOLLOW, and what is there already is never written to but replaced. */
 
 typedef struct TreeAttribute {
         const char *name; /* of an extended attribute */
@@ -21,24 +21,24 @@ typedef struct TreeEntry {
         uid_t uid;
         gid_t gid;
         struct timespec mtime;
-        uint64_t size;      /* of a regular file, bytes */
-        bool sparse;        /* it has holes, and needs less space than that */
-        dev_t device;       /* of a device node */
-        const char *target; /* of a symlink: as it is; of a hard link: tar_path_clean() */
+        uint64_t size;                   /* of a regular file, bytes */
+        bool sparse;                     /* it has holes, and needs less space than that */
+        dev_t device;                    /* of a device node */
+        const char *target;              /* of a symlink: as it is; of a hard link: tar_path_clean() */
         const TreeAttribute *attributes; /* extended attributes and ACLs, in the kernel's form */
         size_t n_attributes;
 } TreeEntry;
 
 typedef struct TreeWriter TreeWriter;
 
-/* root_fd stays the caller's and must outlive it, like reason, where each failure below is explained. budget: bytes that may be
- * written. Returns NULL if memory is short. */
+/* root_fd stays the caller's and must outlive it, like reason, where each failure below is explained. budget: bytes
+ * that may be written. Returns NULL if memory is short. */
 TreeWriter *tree_writer_new(int root_fd, uint64_t budget, Reason *reason);
 TreeWriter *tree_writer_free(TreeWriter *w);
 DEFINE_TRIVIAL_CLEANUP_FUNC(TreeWriter *, tree_writer_free)
 
-/* A directory, symlink, device node or FIFO. Owner, times and permissions of directories are set by tree_finish(). Returns 0, or a
- * negative errno after reason_set(), like all that follow. */
+/* A directory, symlink, device node or FIFO. Owner, times and permissions of directories are set by tree_finish().
+ * Returns 0, or a negative errno after reason_set(), like all that follow. */
 _must_check_ int tree_add(TreeWriter *w, const TreeEntry *e);
 /* Another name for a file that the archive has had. */
 _must_check_ int tree_add_hard_link(TreeWriter *w, const TreeEntry *e);
@@ -53,5 +53,6 @@ _must_check_ int tree_finish(TreeWriter *w);
 
 /* Bytes of file contents written. */
 uint64_t tree_written(const TreeWriter *w);
-/* Extended attributes and ACLs that the file system does not take; the name of the first one in *ret_name, valid as long as w. */
+/* Extended attributes and ACLs that the file system does not take; the name of the first one in *ret_name, valid as
+ * long as w. */
 size_t tree_left_out(const TreeWriter *w, const char **ret_name);

@@ -21,13 +21,13 @@ static inline void archive_freep(struct archive **a) {
 }
 
 struct Unpack {
-        Ring *ring;  /* as downloaded */
-        Ring *plain; /* decompressed; NULL if it is not compressed */
+        Ring *ring;   /* as downloaded */
+        Ring *plain;  /* decompressed; NULL if it is not compressed */
         Ring *source; /* the one of both that is read */
         Decompress *decompress;
         const unsigned char *held; /* the buffer that libarchive works in, */
         size_t n_held;
-        int64_t held_at;           /* and where in the archive it begins */
+        int64_t held_at; /* and where in the archive it begins */
         int root_fd;
         uint64_t budget, max_entries;
         Reason *reason;
@@ -80,7 +80,8 @@ static int damaged(Unpack *u, struct archive *a) {
         if (!shown)
                 return reason_oom(u->reason);
         if (strstr(shown, "Unrecognized archive format"))
-                return reason_set(u->reason, EBADMSG, "This is no tar archive, nor one compressed with gzip, xz, zstd, bzip2 or lz4");
+                return reason_set(u->reason, EBADMSG,
+                                  "This is no tar archive, nor one compressed with gzip, xz, zstd, bzip2 or lz4");
         if (strcasestr(shown, "truncated"))
                 return reason_set(u->reason, EBADMSG, "The archive is cut off: it ends within an entry");
 
@@ -109,7 +110,8 @@ static int fill_entry(Unpack *u, struct archive_entry *entry, TreeEntry *e) {
         e->size = (uint64_t) archive_entry_size(entry);
         e->sparse = archive_entry_sparse_count(entry) > 0;
         if (S_ISCHR(e->mode) || S_ISBLK(e->mode))
-                e->device = makedev((unsigned) archive_entry_rdevmajor(entry), (unsigned) archive_entry_rdevminor(entry));
+                e->device = makedev((unsigned) archive_entry_rdevmajor(entry),
+                                    (unsigned) archive_entry_rdevminor(entry));
         return 0;
 }
 
@@ -146,7 +148,8 @@ static int add_hard_link(Unpack *u, TreeWriter *w, TreeEntry *e, const char *tar
         _cleanup_free_ char *clean = NULL;
         int r;
 
-        /* pax may let the contents come again with each link; GNU tar and dpkg do not, and which of both would count? */
+        /* pax may let the contents come again with each link; GNU tar and dpkg do not, and which of both would count?
+         */
         if (e->size > 0)
                 return refuse(u, e->path, "a hard link with contents of its own");
 
@@ -240,7 +243,8 @@ static bool all_zero(const unsigned char *p, size_t n) {
         return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* What follows the end must be the zeros that fill the last record: a second archive would be left out without a word. */
+/* What follows the end must be the zeros that fill the last record: a second archive would be left out without a word.
+ */
 static int read_padding(Unpack *u, struct archive *a) {
         int64_t taken = archive_filter_bytes(a, 0) - u->held_at;
         uint64_t n_padding = 0;
@@ -270,19 +274,22 @@ static int read_entries(Unpack *u, struct archive *a, TreeWriter *w) {
                 r = archive_read_next_header(a, &entry);
                 if (r == ARCHIVE_EOF)
                         break;
-                /* Names stay the bytes that they are: in the C locale, where nothing else is done with them, libarchive warns of each
-                 * that is not ASCII. */
-                if (r < ARCHIVE_OK && !(r == ARCHIVE_WARN && strstr(archive_error_string(a) ?: "", "can't be converted")))
+                /* Names stay the bytes that they are: in the C locale, where nothing else is done with them, libarchive
+                 * warns of each that is not ASCII. */
+                if (r < ARCHIVE_OK &&
+                    !(r == ARCHIVE_WARN && strstr(archive_error_string(a) ?: "", "can't be converted")))
                         return damaged(u, a);
                 if (++u->result.n_entries > u->max_entries)
-                        return reason_set(u->reason, E2BIG, "The archive has more than %llu entries, see --max-entries=",
+                        return reason_set(u->reason, E2BIG,
+                                          "The archive has more than %llu entries, see --max-entries=",
                                           (unsigned long long) u->max_entries);
                 r = take_entry(u, a, w, entry);
                 if (r < 0)
                         return r;
         }
 
-        /* The end is a block of zeros. If there was none, the archive was cut between two entries, which nothing else would show. */
+        /* The end is a block of zeros. If there was none, the archive was cut between two entries, which nothing else
+         * would show. */
         if (archive_filter_bytes(a, 0) <= archive_read_header_position(a))
                 return reason_set(u->reason, EBADMSG, "The archive is cut off: its end is missing");
         if (u->result.n_entries == 0)

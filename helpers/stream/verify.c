@@ -112,10 +112,11 @@ static int check_signature(Verify *v, unsigned char *digest, Reason *reason) {
                        signature = { .data = v->signature, .size = (unsigned) v->n_signature };
         gnutls_sign_algorithm_t algorithm;
 
-        algorithm = gnutls_pubkey_get_pk_algorithm(v->key, NULL) == GNUTLS_PK_RSA ? GNUTLS_SIGN_RSA_SHA256 :
-                                                                                    GNUTLS_SIGN_ECDSA_SHA256;
+        algorithm = gnutls_pubkey_get_pk_algorithm(v->key, NULL) == GNUTLS_PK_RSA ? GNUTLS_SIGN_RSA_SHA256
+                                                                                  : GNUTLS_SIGN_ECDSA_SHA256;
         if (!v->signature || gnutls_pubkey_verify_hash2(v->key, algorithm, 0, &hash, &signature) < 0)
-                return reason_set(reason, EBADMSG, "The signature does not match: not signed with this key, or changed since");
+                return reason_set(reason, EBADMSG,
+                                  "The signature does not match: not signed with this key, or changed since");
 
         return 0;
 }

@@ -13,8 +13,8 @@ typedef struct Verify Verify;
 /* hex: 64 digits, either case. */
 bool sha256_hex_is_valid(const char *hex);
 
-/* sha256 (hex digits) and key_path (PEM file with a public key, RSA or ECDSA) may each be NULL. Returns 0, or an error after
- * reason_set(). */
+/* sha256 (hex digits) and key_path (PEM file with a public key, RSA or ECDSA) may each be NULL. Returns 0, or an error
+ * after reason_set(). */
 _must_check_ int verify_new(const char *sha256, const char *key_path, Reason *reason, Verify **ret);
 Verify *verify_free(Verify *v);
 DEFINE_TRIVIAL_CLEANUP_FUNC(Verify *, verify_free)

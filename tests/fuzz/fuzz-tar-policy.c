@@ -5,10 +5,10 @@
 #include "string-util.h"
 #include "tar-policy.h"
 
-#define CHECK(condition)         \
-        do                       \
+#define CHECK(condition)          \
+        do                        \
                 if (!(condition)) \
-                        abort(); \
+                        abort();  \
         while (0)
 
 /* What is accepted must stay below the root, whoever opens it. */
