@@ -89,18 +89,31 @@ static int open_regular(int dir_fd, const char *name) {
         return TAKE_FD(fd);
 }
 
-int root_file_read(int root_fd, const char *path, char **ret, size_t *ret_size) {
-        _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF;
-        char name[NAME_MAX + 1];
-        int r;
+/* The regular file that path leads to, and where it lies. Returns its descriptor. */
+static int open_file(int root_fd, const char *path, int *ret_dir_fd, char name[static NAME_MAX + 1]) {
+        _cleanup_close_ int dir_fd = -EBADF;
+        int r, fd;
 
         assert(path && path[0] == '/');
-        assert(ret);
 
         r = find_parent(root_fd, path, &dir_fd, name);
         if (r < 0)
                 return r;
         fd = open_regular(dir_fd, name);
+        if (fd < 0)
+                return fd;
+
+        *ret_dir_fd = TAKE_FD(dir_fd);
+        return fd;
+}
+
+int root_file_read(int root_fd, const char *path, char **ret, size_t *ret_size) {
+        _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF;
+        char name[NAME_MAX + 1];
+
+        assert(ret);
+
+        fd = open_file(root_fd, path, &dir_fd, name);
         if (fd < 0)
                 return fd;
 
@@ -110,14 +123,8 @@ int root_file_read(int root_fd, const char *path, char **ret, size_t *ret_size) 
 int root_file_replace(int root_fd, const char *path, const void *data, size_t size) {
         _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF;
         char name[NAME_MAX + 1];
-        int r;
 
-        assert(path && path[0] == '/');
-
-        r = find_parent(root_fd, path, &dir_fd, name);
-        if (r < 0)
-                return r;
-        fd = open_regular(dir_fd, name);
+        fd = open_file(root_fd, path, &dir_fd, name);
         if (fd < 0)
                 return fd;
 
