@@ -250,15 +250,15 @@ class Bench:
         self.vm.wait_login(timeout)
         equal(self.wait_states(), STATES, "states the control plane saw")
 
-    def wait_failed(self, reason, timeout=240, mounted=False):
+    def wait_failed(self, reason, timeout=240, mounted=False, ends="guest-reset"):
         """Waits for the line that says why no root can be had, which must match reason, and for the reboot after it. mounted: there
-        was a root, so booted may have been signalled."""
+        was a root, so booted may have been signalled. ends: see VM.wait_exit()."""
         self.vm.wait_for(r"^>>> Boot failed: ", timeout)
         self.vm.wait_for(r"^>>> Boot failed: .*\n", 10)
         failures = self.vm.console.matching(r"^>>> Boot failed: ")
         equal(len(failures), 1, f"lines of reason: {failures}")
         contains(failures[0], reason, "reason on the console")
-        equal(self.vm.wait_exit(120), "guest-reset", "the server reboots after a pause")
+        equal(self.vm.wait_exit(120), ends, "what the server does after a pause")
         absent(self.vm.console.text, rf"Kernel panic|{LOGIN}", "neither a panic nor a boot")
         if self.controlplane and not mounted:
             check("booted" not in self.states(), f"states: {self.states()}")
