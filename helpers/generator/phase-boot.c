@@ -6,6 +6,7 @@
 #include "drop-in.h"
 #include "fd-util.h"
 #include "fileio.h"
+#include "kexec-unit.h"
 #include "log.h"
 #include "mode.h"
 #include "nbd-units.h"
@@ -183,14 +184,22 @@ static int order_booted(const Boot *b) {
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
 }
 
-static int write_state_units(const Boot *b) {
-        static const char *const states[] = { "kernel-started", "booted" };
+static bool states_are_signalled(const Boot *b) {
         static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
-        int r;
 
         for (size_t i = 0; i < ELEMENTSOF(off); i++)
                 if (options_get_bool(b->options, off[i]))
-                        return 0;
+                        return false;
+
+        return true;
+}
+
+static int write_state_units(const Boot *b) {
+        static const char *const states[] = { "kernel-started", "booted" };
+        int r;
+
+        if (!states_are_signalled(b))
+                return 0;
 
         r = copy_state_template(b);
         if (r < 0)
@@ -262,6 +271,9 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
         r = write_network(b);
+        if (r < 0)
+                return r;
+        r = kexec_write(b, states_are_signalled(b));
         if (r < 0)
                 return r;
 

@@ -31,6 +31,7 @@ class WebServer:
     """python3 -m http.server over a folder of the test, beside the NBD server; it has no ranges."""
 
     def __init__(self, bench, port=8080):
+        self.bench = bench
         self.folder = os.path.join(bench.folder, "www")
         os.makedirs(self.folder, exist_ok=True)
         self.host = bench.first_nic.host
@@ -50,6 +51,11 @@ class WebServer:
             f.write(data)
             if size is not None:
                 f.truncate(size)
+
+    def log(self):
+        """A line for each request."""
+        with open(os.path.join(self.bench.folder, "www.log"), encoding="utf-8") as f:
+            return f.read()
 
     def url(self, name):
         return f"http://{self.host}:{self.port}/{name}"

@@ -72,7 +72,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "network", "root", "prepare", "switch", "failure"):
+        for name in ("banner", "info", "kexec", "network", "root", "prepare", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
@@ -1118,6 +1118,119 @@ class Failure(Steps):
             self.assertLess(len(self.seen), 2000)
             self.assertNotIn(b"\x1b[2J", self.seen)
             self.reap()
+
+
+class Kexec(Steps):
+    """B9, up to the system call, in whose place a program stands that writes down what it got."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.directory / "root"
+        (self.root / "boot").mkdir(parents=True)
+        for name, content in (("vmlinuz-6.9.0", "old"), ("vmlinuz-6.12.0", "new"), ("initrd.img-6.12.0", "initrd")):
+            (self.root / "boot" / name).write_text(content)
+        (self.root / "vmlinuz").symlink_to("boot/vmlinuz-6.12.0")
+        (self.run_dir / "scaleway/kexec").mkdir()
+        self.loaded = self.directory / "loaded"
+        self.stub = self.directory / "kexec"
+        self.stub.write_text(f"""#!/bin/sh
+            for a; do
+                case $a in
+                    --initrd=*) printf 'initrd: '; cat "${{a#*=}}"; echo ;;
+                    /proc/*) printf 'kernel: '; cat "$a"; echo ;;
+                    *) printf '%s\\n' "$a" ;;
+                esac
+            done >{self.loaded}
+            """)
+        self.stub.chmod(0o755)
+
+    def kexec(self, *args, **more):
+        env = {"SCALEWAY_SYSROOT": str(self.root), "SCALEWAY_KEXEC": str(self.stub),
+               "SCALEWAY_PROC_CMDLINE": "console=ttyS0 boot=local"} | more
+        return self.call("scaleway-kexec", *args, **env)
+
+    def test_latest(self):
+        self.kexec("--initrd=latest", "--append=quiet a=b", "--state=", "load", "latest")
+        self.assertEqual(self.loaded.read_text().splitlines(),
+                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes quiet a=b", "initrd: initrd",
+                          "kernel: new"])
+        self.one_line("Loaded the kernel 'vmlinuz-6.12.0' with the initrd 'initrd.img-6.12.0'.")
+
+    def test_paths(self):
+        """No initrd; a link of the root's own; the empty options that the unit gives."""
+        self.kexec("--initrd=", "--append=", "--state=", "load", "/vmlinuz")
+        self.assertEqual(self.loaded.read_text().splitlines(),
+                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes", "kernel: new"])
+        self.one_line("without an initrd")
+
+    def test_initrd_of_a_path(self):
+        self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.12.0")
+        self.assertIn("initrd: initrd", self.loaded.read_text())
+
+    def test_downloads(self):
+        (self.run_dir / "scaleway/kexec/kernel").write_text("from afar")
+        self.kexec("--initrd=http://x/y", "load", "https://x/z", status=1)
+        self.one_line("Failed to open the initrd 'http://x/y'")
+        (self.run_dir / "scaleway/kexec/initrd").write_text("from there")
+        self.kexec("--initrd=http://x/y", "load", "https://x/z")
+        self.assertEqual(self.loaded.read_text().splitlines()[2:], ["initrd: from there", "kernel: from afar"])
+
+    def test_state(self):
+        """The second kernel signals nothing if the first one's last state got through."""
+        (self.run_dir / "scaleway/state").write_text("booted\n")
+        self.kexec("--append=x", "--state=booted", "load", "latest")
+        self.assertIn("is_in_kexec=yes NO_SIGNAL_STATE=1 x\n", self.loaded.read_text())
+
+    def test_state_comes_late(self):
+        env = self.environment(SCALEWAY_SYSROOT=str(self.root), SCALEWAY_KEXEC=str(self.stub))
+        with subprocess.Popen([BUILD / "scaleway-kexec", "--state=booted", "load", "latest"], env=env, stderr=subprocess.PIPE) as p:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                p.wait(0.5)
+            self.assertFalse(self.loaded.exists())
+            (self.run_dir / "scaleway/state").write_text("booted\n")
+            self.assertEqual(p.wait(10), 0)
+        self.assertIn("NO_SIGNAL_STATE=1", self.loaded.read_text())
+
+    def test_state_is_not_taken(self):
+        (self.run_dir / "scaleway/state").write_text("kernel-started\n")
+        self.kexec("--state=booted", "load", "latest")
+        self.assertNotIn("NO_SIGNAL_STATE", self.loaded.read_text())
+        self.assertIn("has not taken the state 'booted'", self.err)
+
+    def test_wrong_files(self):
+        """One line each, and nothing is loaded."""
+        outside = self.directory / "outside"
+        outside.write_text("outside")
+        (self.root / "boot/outside").symlink_to(outside)
+        (self.root / "boot/up").symlink_to("../../outside")
+        (self.root / "boot/empty").touch()
+        os.mkfifo(self.root / "boot/fifo")
+        for kernel in ("/boot/none", "/boot", "/boot/outside", "/boot/up", "/boot/empty", "/boot/fifo", "http://not/downloaded"):
+            with self.subTest(kernel):
+                self.kexec("load", kernel, status=1)
+                self.one_line(f"Failed to open the kernel '{kernel}'", "booting without kexec")
+        self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.9.0", status=1)
+        self.one_line("The root file system has no initrd in /boot for vmlinuz-6.9.0")
+        shutil.rmtree(self.root / "boot")
+        self.kexec("load", "latest", status=1)
+        self.one_line("The root file system has no kernel in /boot")
+        self.assertFalse(self.loaded.exists())
+
+    def test_program_fails(self):
+        self.stub.write_text("#!/bin/sh\nexit 3\n")
+        self.kexec("load", "latest", status=1)
+        self.kexec("load", "latest", status=1, SCALEWAY_KEXEC="/nonexistent")
+        self.one_line("no kexec_file_load()")
+
+    def test_jump_and_unload(self):
+        self.assertIn(">>> Starting the second kernel", self.kexec("jump"))
+        self.assertEqual(self.loaded.read_text(), "--exec\n")
+        self.kexec("unload")
+        self.assertEqual(self.loaded.read_text(), "--unload\n")
+
+    def test_arguments(self):
+        for args in ([], ["load"], ["load", "a", "b"], ["jump", "x"], ["start"]):
+            self.kexec(*args, status=1)
 
 
 if __name__ == "__main__":
