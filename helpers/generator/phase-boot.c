@@ -169,7 +169,8 @@ static int copy_udev_rules(void) {
 
 /* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
  * scaleway-root.target, and whatever requires it in any way would stop too, with the signal still under way. The name is
- * another than that of the drop-in for the template, which it would hide. */
+ * another than that of the drop-in for the template, which it would hide. Where that may take a person's time it is said at
+ * once: the platform powers a server off that does not come up. */
 static int order_booted(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
@@ -179,8 +180,12 @@ static int order_booted(const Boot *b) {
                 return r;
 
         unit_file_section(u, "Unit");
-        unit_file_setting(u, "ConditionPathIsMountPoint", "/sysroot");
-        unit_file_setting(u, "After", "scaleway-root.target");
+        if (b->mode->person)
+                unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
+        else {
+                unit_file_setting(u, "ConditionPathIsMountPoint", "/sysroot");
+                unit_file_setting(u, "After", "scaleway-root.target");
+        }
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
 }
 

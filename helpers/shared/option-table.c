@@ -64,8 +64,8 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ENUM,
                 .default_value = "local",
-                .choices = { { "local" }, { "nbd", "local" }, { "rescue" } },
-                .help = "Boot mode: local, or nbd, which is the same; rescue: a tar archive unpacked into memory",
+                .choices = { { "local" }, { "nbd", "local" }, { "rescue" }, { "none" } },
+                .help = "Boot mode: local, or nbd, which is the same; rescue: a tar archive unpacked into memory; none: by hand, see scaleway-shell(8)",
         },
         [OPTION_ROOT] = {
                 .key = "root",

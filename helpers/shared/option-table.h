@@ -67,7 +67,7 @@ typedef struct OptionChoice {
         const char *name, *value; /* value is what it stands for, NULL: itself */
 } OptionChoice;
 
-#define OPTION_CHOICES_MAX 4
+#define OPTION_CHOICES_MAX 8
 
 typedef struct Option {
         const char *key;
