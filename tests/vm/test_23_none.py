@@ -15,7 +15,7 @@ def test_by_hand(bench):
     vm.take_shell(vm.wait_for(MESSAGE, 240).end())
     equal(bench.wait_states(), ["kernel-started", "booted"], "states while the shell waits")
     contains(vm.run("findmnt -n /sysroot; echo status $?"), r"^status 1$", "what is mounted on /sysroot")
-    vm.run("systemctl is-active scaleway-nbd@0.service && ls /dev/disk/by-id")
+    vm.run("systemctl is-active scaleway-nbd@0.service && udevadm settle --timeout=20 && ls /dev/disk/by-id")
     contains(vm.run("continue-boot", ok=(1,)), "Nothing is mounted on '/sysroot'", "without a root")
     vm.leave_shell()
     vm.take_shell(vm.wait_for(r"^Nothing is mounted on /sysroot yet", 60).end())
