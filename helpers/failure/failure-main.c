@@ -15,6 +15,7 @@
 #include "alloc-util.h"
 #include "console-shell.h"
 #include "failure-reason.h"
+#include "failure-signal.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
@@ -197,6 +198,7 @@ static int run(int argc, char *argv[]) {
         bool have_terminal;
         Action action;
         unsigned pause;
+        pid_t signal_pid;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -211,8 +213,10 @@ static int run(int argc, char *argv[]) {
 
         r = failure_reason(&reason);
         show(r < 0 ? "out of memory" : reason);
+        signal_pid = failure_signal_start(r < 0 ? "out of memory" : reason);
         offer_shell(action, pause, have_terminal, console_shell_is_locked());
 
+        failure_signal_end(signal_pid);
         return leave(action);
 }
 

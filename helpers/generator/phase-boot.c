@@ -93,6 +93,16 @@ static int write_state_file(const char *name, const char *text) {
         return write_file_atomic(path, text, strlen(text), 0644);
 }
 
+static bool states_are_signalled(const Boot *b) {
+        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
+
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                if (options_get_bool(b->options, off[i]))
+                        return false;
+
+        return true;
+}
+
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
         _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
@@ -102,8 +112,9 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\n", option_table[OPTION_FAILURE].variable,
-                                options_get_string(b->options, OPTION_FAILURE));
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\n", option_table[OPTION_FAILURE].variable,
+                                options_get_string(b->options, OPTION_FAILURE),
+                                states_are_signalled(b) ? "yes" : "no");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)
@@ -187,16 +198,6 @@ static int order_booted(const Boot *b) {
                 unit_file_setting(u, "After", "scaleway-root.target");
         }
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
-}
-
-static bool states_are_signalled(const Boot *b) {
-        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
-
-        for (size_t i = 0; i < ELEMENTSOF(off); i++)
-                if (options_get_bool(b->options, off[i]))
-                        return false;
-
-        return true;
 }
 
 static int write_state_units(const Boot *b) {

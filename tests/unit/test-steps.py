@@ -1062,6 +1062,42 @@ class Failure(OnTerminal):
         self.assertNotIn(b"second", self.seen)
         self.assertEqual(self.verb.read_text(), "reboot\n")
 
+    def signal_command(self, script):
+        self.signalled = self.directory / "signalled"
+        command = self.directory / "signal"
+        command.write_text(f"#!/bin/sh\nsignalled={self.signalled}\n{script}\n")
+        command.chmod(0o755)
+        return {"SCALEWAY_SIGNAL_COMMAND": str(command)}
+
+    def test_state(self):
+        """The reason, shortened, to the control plane; nothing of it on the console; only if states are signalled."""
+        env = self.signal_command('printf "%s\\n" "$#" "$1" >"$signalled"; echo NOISE; echo NOISE >&2')
+        self.start("scaleway-failure", **env)
+        self.assertEqual(self.end(), 5)
+        self.assertFalse(self.signalled.exists())
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="no")
+        self.assertEqual(self.end(), 5)
+        self.assertFalse(self.signalled.exists())
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.signalled.read_text(), "1\nfailed: nbd0: server '10.1.2.3' refused\n")
+        self.assertNotIn(b"NOISE", self.seen)
+        (self.run_dir / "scaleway/failure").write_text("x" * 300)
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertLessEqual(len(self.signalled.read_text().splitlines()[1]), 128)
+        self.assertRegex(self.signalled.read_text(), r"failed: x+\.\.\.\n$")
+
+    def test_state_that_is_not_taken(self):
+        """It costs the last three seconds at most, and neither the shell nor the reboot."""
+        begin = time.monotonic()
+        self.start("scaleway-failure", **self.signal_command("exec sleep 100"), SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertLess(time.monotonic() - begin, 12)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+        self.start("scaleway-failure", SCALEWAY_SIGNAL_COMMAND="/nonexistent", SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+
     def test_shell_on_enter(self):
         self.start("scaleway-failure", SCALEWAY_FAILURE_PAUSE="30", PS1="prompt> ")
         self.expect(b"Press Enter")
