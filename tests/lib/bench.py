@@ -260,8 +260,12 @@ class Bench:
         contains(failures[0], reason, "reason on the console")
         equal(self.vm.wait_exit(120), ends, "what the server does after a pause")
         absent(self.vm.console.text, rf"Kernel panic|{LOGIN}", "neither a panic nor a boot")
-        if self.controlplane and not mounted:
-            check("booted" not in self.states(), f"states: {self.states()}")
+        if self.controlplane:
+            states = self.states()
+            check(mounted or "booted" not in states, f"states: {states}")
+            # Cut after 128 bytes.
+            last = states[-1].removesuffix("...") if states else ""
+            check(last.startswith("failed: ") and last.removeprefix("failed: ") in failures[0], f"the reason is the last state: {states}")
 
     def wait_states(self, count=2, timeout=30):
         """Nothing in the boot waits for a state to arrive, so a test has to. Returns states(), be it enough of them or not."""

@@ -5,11 +5,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "failure-console.h"
+#include "console-shell.h"
+#include "fd-util.h"
+#include "parse-util.h"
+#include "proc-cmdline.h"
+#include "string-util.h"
+
+#define HANG_UP_USEC (2 * USEC_PER_SEC)
 
 /* What the shell reacts to and this program has to outlive: the keys of the terminal, and its hang-up. */
 static const int ignored_signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE };
@@ -50,6 +57,27 @@ bool console_prepare(void) {
         }
         set_sane_mode();
         return true;
+}
+
+/* rd.shell=0 on the command line: who reaches the console must not become root by waiting for a failure. As in
+ * dracut, whose option it is, the last one counts, and a command line that cannot be read locks nothing. */
+bool console_shell_is_locked(void) {
+        _cleanup_(words_freep) char **words = NULL;
+        bool allowed = true;
+
+        if (proc_cmdline_words(&words) < 0)
+                return false;
+
+        for (char **w = words; *w; w++) {
+                const char *value = word_value(*w, "rd.shell");
+
+                if (streq(*w, "rd.shell"))
+                        allowed = true;
+                else if (value)
+                        (void) !parse_boolean(value, &allowed);
+        }
+
+        return !allowed;
 }
 
 bool console_wait_for_enter(usec_t deadline) {
@@ -108,7 +136,43 @@ static _noreturn_ void exec_shell(bool have_bash) {
         _exit(EXIT_FAILURE);
 }
 
-int console_shell(void) {
+/* False if it still runs. */
+static bool reap(pid_t pid, int options) {
+        pid_t p;
+
+        do
+                p = waitpid(pid, NULL, options);
+        while (p < 0 && errno == EINTR);
+
+        return p != 0;
+}
+
+/* Its jobs are its own to tell; one that does not care about a hang-up goes the hard way. */
+static void hang_up(pid_t pid, int pid_fd) {
+        struct pollfd end = { .fd = pid_fd, .events = POLLIN };
+
+        (void) kill(-pid, SIGHUP);
+        (void) kill(-pid, SIGCONT);
+        if (poll(&end, 1, (int) (HANG_UP_USEC / USEC_PER_MSEC)) <= 0)
+                (void) kill(-pid, SIGKILL);
+}
+
+static void wait_for_end(pid_t pid, int event_fd) {
+        _cleanup_close_ int pid_fd = event_fd >= 0 ? pidfd_open(pid, 0) : -EBADF;
+        struct pollfd fds[] = { { .fd = pid_fd, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
+
+        /* On a kernel before 5.3 the shell must be left by hand. */
+        while (pid_fd >= 0 && !reap(pid, WNOHANG)) {
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0 || !fds[1].revents)
+                        continue;
+                hang_up(pid, pid_fd);
+                break;
+        }
+
+        (void) reap(pid, 0);
+}
+
+int console_shell(int event_fd) {
         bool have_bash = access("/bin/bash", X_OK) >= 0;
         pid_t pid;
 
@@ -125,9 +189,7 @@ int console_shell(void) {
         (void) setpgid(pid, pid);
         (void) tcsetpgrp(STDIN_FILENO, pid);
 
-        while (waitpid(pid, NULL, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
+        wait_for_end(pid, event_fd);
 
         (void) tcsetpgrp(STDIN_FILENO, getpgrp());
         set_sane_mode();
