@@ -64,15 +64,15 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ENUM,
                 .default_value = "local",
-                .choices = { { "local" }, { "nbd", "local" }, { "rescue" } },
-                .help = "Boot mode: local, or nbd, which is the same; rescue: a tar archive unpacked into memory",
+                .choices = { { "local" }, { "nbd", "local" }, { "nfs" }, { "rescue" } },
+                .help = "Boot mode: local, or nbd, which is the same; nfs; rescue: a tar archive unpacked into memory",
         },
         [OPTION_ROOT] = {
                 .key = "root",
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ROOT,
                 .default_text = "volume 0, else /dev/nbd0",
-                .help = "Root: /dev/nbdN, nbd://HOST[:PORT][/EXPORT], /dev/…, UUID=, LABEL=, PARTUUID=, PARTLABEL=",
+                .help = "Root: /dev/nbdN, nbd://HOST[:PORT][/EXPORT], /dev/…, UUID=, LABEL=, PARTUUID=, PARTLABEL=; /dev/nfs is boot=nfs",
         },
         [OPTION_ROOTFSTYPE] = {
                 .key = "rootfstype",
@@ -101,6 +101,14 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_WORD,
                 .default_text = "yes",
                 .help = "Mount the root read-write; the last one of ro and rw counts",
+        },
+        [OPTION_NFSROOT] = {
+                .key = "nfsroot",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_NFS,
+                .unit = "scaleway-nfs.service",
+                .variable = "NFSROOT",
+                .help = "Root for boot=nfs: SERVER:/PATH[,OPTIONS], see scaleway-nfs(8)",
         },
         [OPTION_RESCUE_IMAGE] = {
                 .key = "rescue_image",

@@ -21,6 +21,7 @@ typedef enum OptionId {
         OPTION_ROOTFLAGS,
         OPTION_RO,
         OPTION_RW,
+        OPTION_NFSROOT,
         OPTION_RESCUE_IMAGE,
         OPTION_RESCUE_IMAGE_SHA256,
         OPTION_RESCUE_IMAGE_SIGNATURE,
@@ -52,6 +53,7 @@ typedef enum OptionType {
         OPTION_TYPE_URL,     /* http:// or https:// */
         OPTION_TYPE_SHA256,  /* 64 hexadecimal digits */
         OPTION_TYPE_ROOT,    /* /dev/…, nbd://…, UUID=… and its like */
+        OPTION_TYPE_NFS,     /* SERVER:/PATH[,OPTIONS] */
         OPTION_TYPE_FOREIGN, /* read by somebody else, who is named in the help; listed, not parsed */
         _OPTION_TYPE_MAX,
 } OptionType;
@@ -60,7 +62,7 @@ typedef struct OptionChoice {
         const char *name, *value; /* value is what it stands for, NULL: itself */
 } OptionChoice;
 
-#define OPTION_CHOICES_MAX 4
+#define OPTION_CHOICES_MAX 8
 
 typedef struct Option {
         const char *key;
