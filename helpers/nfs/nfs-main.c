@@ -246,9 +246,8 @@ static int mount_version(const Server *s, const char *version, usec_t timeout, T
         return k < 0 ? k : r;
 }
 
-/* From the best version down, as mount.nfs does: the next one if the server does not speak this one, and version 3 also if
- * version 4 knows no such path, for a server may export the same under another name there. What is said to people is the last
- * answer of the server. */
+/* As mount.nfs does: the next version if the server does not speak this one, and version 3 also if version 4 knows no such path,
+ * for a server may export it under another name there. If that ends no better, people are told what version 4 said. */
 static int mount_any(const Server *s, usec_t deadline, Try *t) {
         const char *versions[NFS_VERSIONS_MAX];
         unsigned n = nfs_options_versions(&s->options, versions);
@@ -263,7 +262,7 @@ static int mount_any(const Server *s, usec_t deadline, Try *t) {
                 r = mount_version(s, versions[i], MIN(left, answered < 0 ? SECOND_OPINION_USEC : MOUNT_USEC), t);
                 if (r >= 0 || r == -ENOMEM)
                         return r;
-                if (answered < 0 && !is_answer(r)) {
+                if (answered < 0) {
                         try_done(t);
                         *t = answer;
                         answer = (Try) {};

@@ -119,7 +119,9 @@ int nfs_options_parse(const char *s, NfsOptions *ret, char **ret_reason) {
 }
 
 unsigned nfs_options_versions(const NfsOptions *o, const char *ret[static NFS_VERSIONS_MAX]) {
-        static const char *const versions[NFS_VERSIONS_MAX] = { "4.2", "4.1", "4.0", "3" };
+        /* 4.1 before 4.2: the kernel reads from a server of 4.2 by READ_PLUS, and ganesha 4.3 (Debian 12) answers that so that each
+         * read is an I/O error. A root gains little by 4.2, and nobody would notice before init is started. */
+        static const char *const versions[NFS_VERSIONS_MAX] = { "4.1", "4.2", "4.0", "3" };
         unsigned n = 0;
 
         assert(o);

@@ -75,8 +75,8 @@ static void assert_versions(const char *text, const char *expected) {
 }
 
 static void test_versions(void) {
-        assert_versions("ro", "4.2 4.1 4.0 3");
-        assert_versions("vers=4", "4.2 4.1 4.0");
+        assert_versions("ro", "4.1 4.2 4.0 3");
+        assert_versions("vers=4", "4.1 4.2 4.0");
         assert_versions("vers=4.0", "4.0");
         assert_versions("vers=3", "3");
 }

@@ -28,7 +28,7 @@ def test_version_4(bench):
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,SOURCE /").split(), ["nfs4", server.source], "root")
     flags = vm.run("findmnt -no OPTIONS /").strip().split(",")
-    for flag in ("rw", "hard", "vers=4.2", "proto=tcp"):
+    for flag in ("rw", "hard", "vers=4.1", "proto=tcp"):
         check(flag in flags, f"{flag} is not among {flags}")
     vm.run("echo written in the VM >/root/witness && chown 1234:5678 /root/witness && sync")
     equal(server.read("/root/witness"), "written in the VM\n", "a file that the system wrote")
@@ -50,7 +50,7 @@ def test_version_3(bench):
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,SOURCE /").split(), ["nfs", f"[{HOST6}]:{nfs.PATH}"], "root")
     flags = vm.run("findmnt -no OPTIONS /").strip().split(",")
-    for flag in ("rw", "hard", "vers=3", "proto=tcp6", "nolock", f"mountport={nfs.MOUNTD_PORT}"):
+    for flag in ("rw", "hard", "vers=3", "proto=tcp6", "nolock"):
         check(flag in flags, f"{flag} is not among {flags}")
 
 
@@ -76,7 +76,7 @@ def ends_in_failure(bench, vm, reason, timeout=240):
 
 @rows("B7", "C4")
 def test_denied(bench):
-    vm = boot(bench, f"{HOST}:{nfs.PATH}")
+    vm = boot(bench, f"{HOST}:{nfs.PATH}", cmdline="INITRD_DEBUG=1")
     nfs.Server(bench, clients="192.0.2.1").start()
     ends_in_failure(bench, vm, rf"Cannot mount '{HOST}:{nfs.PATH}': the server denies it; its exports must allow 10\.42\.0\.10")
 
