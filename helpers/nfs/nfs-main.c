@@ -262,22 +262,21 @@ static int mount_any(const Server *s, usec_t deadline, Try *t) {
                 r = mount_version(s, versions[i], MIN(left, answered < 0 ? SECOND_OPINION_USEC : MOUNT_USEC), t);
                 if (r >= 0 || r == -ENOMEM)
                         return r;
-                if (answered < 0) {
-                        try_done(t);
-                        *t = answer;
-                        answer = (Try) {};
-                        return answered;
-                }
-                if (!version_is_refused(r) && !is_answer(r))
-                        return r;
-                if (is_answer(r) && i + 1 < n) {
+                if (answered < 0 || (!version_is_refused(r) && !is_answer(r)))
+                        break;
+                if (is_answer(r)) {
                         answered = r;
                         answer = *t;
                         *t = (Try) {};
                 }
         }
+        if (answered == 0)
+                return r;
 
-        return r;
+        try_done(t);
+        *t = answer;
+        answer = (Try) {};
+        return answered;
 }
 
 static int try_mount(Server *s, usec_t left, Try *t) {
