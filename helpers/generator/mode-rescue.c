@@ -2,22 +2,15 @@
 /* boot=rescue: a tar archive from a web server, unpacked into memory. */
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "drop-in.h"
 #include "log.h"
 #include "mode.h"
+#include "streamer.h"
 #include "string-util.h"
 
 #define UNIT "scaleway-rescue.service"
 #define KEY "/etc/scaleway/rescue-image.pem"
-
-/* The lean image is without: what it takes to read archives and to speak TLS would double it. */
-static bool have_streamer(void) {
-        const char *seam = secure_getenv("SCALEWAY_STREAM");
-
-        return access(seam ?: PKGLIBDIR "/scaleway-stream", X_OK) >= 0;
-}
 
 /* Other bad values are passed over. Who gives one of these wants no image that was not checked. */
 static bool check_was_spoilt(const Boot *b) {
@@ -41,7 +34,7 @@ int mode_rescue_write(const Boot *b) {
         if (!options_get_string(b->options, OPTION_RESCUE_IMAGE))
                 return log_error_errno(EINVAL, "boot=rescue lacks an image: set rescue_image=URL on the command line or "
                                                "as a server tag.");
-        if (!have_streamer())
+        if (!streamer_is_there())
                 return log_error_errno(EINVAL, "boot=rescue is not in this image: take the one that 'dracut --add scaleway' "
                                                "makes, not the lean one.");
 

@@ -5,6 +5,7 @@
 static const BootMode modes[] = {
         { "local",  .device = true, .write = mode_local_write },
         { "nfs",    .network = true, .all_volumes = true, .write = mode_nfs_write },
+        { "none",   .network = true, .all_volumes = true, .person = true, .write = mode_none_write },
         { "rescue", .network = true, .all_volumes = true, .write = mode_rescue_write },
 };
 
