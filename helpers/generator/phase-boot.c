@@ -9,6 +9,7 @@
 #include "kexec-unit.h"
 #include "log.h"
 #include "mode.h"
+#include "modules.h"
 #include "nbd-units.h"
 #include "paths.h"
 #include "phase-boot.h"
@@ -287,6 +288,9 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
         r = copy_udev_rules();
+        if (r < 0)
+                return r;
+        r = modules_write(b);
         if (r < 0)
                 return r;
 

@@ -67,6 +67,12 @@ const Option option_table[_OPTION_MAX] = {
                 .choices = { { "local" }, { "nbd", "local" }, { "nfs" }, { "rescue" }, { "none" } },
                 .help = "Boot mode: local, or nbd, which is the same; nfs; rescue: a tar archive unpacked into memory; none: by hand, see scaleway-shell(8)",
         },
+        [OPTION_MODULES] = {
+                .key = "INITRD_MODULES",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_STRING,
+                .help = "Kernel modules to load before the root is mounted: btrfs,fs/xfs/xfs.ko",
+        },
         [OPTION_ROOT] = {
                 .key = "root",
                 .where = OPTION_BOTH,

@@ -16,6 +16,7 @@ typedef enum OptionId {
         OPTION_INITRD_DEBUG,
         OPTION_NO_SIGNAL_STATE,
         OPTION_BOOT,
+        OPTION_MODULES,
         OPTION_ROOT,
         OPTION_ROOTFSTYPE,
         OPTION_ROOTFLAGS,
