@@ -9,6 +9,7 @@
 #include "kexec-unit.h"
 #include "log.h"
 #include "mode.h"
+#include "modules.h"
 #include "nbd-units.h"
 #include "paths.h"
 #include "phase-boot.h"
@@ -289,6 +290,9 @@ static int write_units(const Boot *b) {
         r = copy_udev_rules();
         if (r < 0)
                 return r;
+        r = modules_write(b);
+        if (r < 0)
+                return r;
 
         return b->mode->write(b);
 }
@@ -301,13 +305,18 @@ int phase_boot(void) {
         r = load(&b);
         if (r < 0)
                 return r;
-        b.mode = boot_mode(options_get_string(b.options, OPTION_BOOT));
+        r = boot_mode_settle(b.options, &b.mode);
+        if (r < 0)
+                return log_oom();
         failed = b.mode->device ? root_spec_settle(b.options, b.metadata, &b.root, &reason) : 0;
         if (failed == -ENOMEM)
                 return log_oom();
 
         /* Also if there is no root: what the failure path is to do stands there. */
         write_state_files(&b);
+        if (b.mode->device && streq_ptr(b.root.device, ROOT_NFS))
+                return log_error_errno(EINVAL, "root=" ROOT_NFS " is for boot=nfs, but boot=%s is set (%s): remove one of the two.",
+                                       b.mode->name, origin_to_string(options_origin(b.options, OPTION_BOOT)));
         if (failed < 0) {
                 shown = printable(options_get_string(b.options, OPTION_ROOT), 200);
                 return log_error_errno(failed, "No NBD server is known for root=%s: %s.", shown ?: "?", reason ?: "?");

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "export-uri.h"
+#include "nfs-source.h"
 #include "options.h"
 #include "parse-util.h"
 #include "proc-cmdline.h"
@@ -131,6 +132,15 @@ static const char *check_url(const Option *o, char **value) {
         return strchr(*value, ' ') ? "has blanks" : NULL;
 }
 
+static const char *check_nfs(const Option *o, char **value) {
+        NfsSource source;
+
+        if (nfs_source_parse(*value, &source) < 0)
+                return "is not SERVER:/PATH[,OPTIONS]";
+        nfs_source_done(&source);
+        return NULL;
+}
+
 static const char *check_sha256(const Option *o, char **value) {
         return strlen(*value) == 64 && only_has(*value, DIGITS "abcdefABCDEF") ? NULL
                                                                                : "is not 64 hexadecimal digits";
@@ -179,6 +189,7 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_SHA256] = check_sha256,
                 [OPTION_TYPE_BOOT_FILE] = check_boot_file,
                 [OPTION_TYPE_ROOT] = check_root,
+                [OPTION_TYPE_NFS] = check_nfs,
         };
         _cleanup_free_ char *value = NULL;
         const char *reason = NULL;
