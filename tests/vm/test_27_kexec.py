@@ -18,7 +18,7 @@ def add_kernel(bench, kernel=f"/boot/vmlinuz-{VERSION}", initrd=f"/boot/initrd.i
 
 def second_boot(bench, vm):
     """At the login prompt of the second kernel; the control plane heard each state once, and the storage server of each end."""
-    bench.wait_booted()
+    bench.wait_booted(480)
     equal(bench.cost(), {"GET /conf": 2, "PATCH /state": 2}, "requests: metadata of each kernel, states of both together")
     cmdline = vm.run("cat /proc/cmdline").strip()
     first = f"is_in_kexec=yes NO_SIGNAL_STATE=1 {bench.vm.cmdline}"
