@@ -14,14 +14,8 @@
 
 /* Other bad values are passed over. Who gives one of these wants no image that was not checked. */
 static bool check_was_spoilt(const Boot *b) {
-        const OptionProblem *problems;
-        size_t n = options_problems(b->options, &problems);
-
-        for (size_t i = 0; i < n; i++)
-                if (problems[i].id == OPTION_RESCUE_IMAGE_SHA256 || problems[i].id == OPTION_RESCUE_IMAGE_SIGNATURE)
-                        return true;
-
-        return false;
+        return options_is_spoilt(b->options, OPTION_RESCUE_IMAGE_SHA256) ||
+               options_is_spoilt(b->options, OPTION_RESCUE_IMAGE_SIGNATURE);
 }
 
 int mode_rescue_write(const Boot *b) {

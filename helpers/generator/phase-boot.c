@@ -104,6 +104,15 @@ static bool states_are_signalled(const Boot *b) {
         return true;
 }
 
+/* The states of a second kernel were signalled by the first one, but for this. */
+static bool failure_is_signalled(const Boot *b) {
+        if (options_get_bool(b->options, OPTION_NO_METADATA) || options_get_bool(b->options, OPTION_NOMETADATA))
+                return false;
+
+        return states_are_signalled(b) || (options_get_bool(b->options, OPTION_IS_IN_KEXEC) &&
+                                           options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
+}
+
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
         _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
@@ -113,9 +122,10 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\n", option_table[OPTION_FAILURE].variable,
-                                options_get_string(b->options, OPTION_FAILURE),
-                                states_are_signalled(b) ? "yes" : "no");
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n",
+                                option_table[OPTION_FAILURE].variable, options_get_string(b->options, OPTION_FAILURE),
+                                failure_is_signalled(b) ? "yes" : "no",
+                                options_get_string(b->options, OPTION_METADATA_IP) ?: "");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)

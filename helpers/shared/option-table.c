@@ -200,9 +200,9 @@ const Option option_table[_OPTION_MAX] = {
         },
         [OPTION_IS_IN_KEXEC] = {
                 .key = "is_in_kexec",
-                .where = OPTION_BOTH,
+                .where = OPTION_CMDLINE,
                 .type = OPTION_TYPE_BOOL,
-                .help = "This is the second kernel: no kexec again",
+                .help = "This is the second kernel: no kexec again, wherever it stands",
         },
         [OPTION_INIT] = {
                 .key = "init",
@@ -228,7 +228,7 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_CMDLINE,
                 .type = OPTION_TYPE_FOREIGN,
                 .default_text = "yes",
-                .help = "With 0, scaleway-failure(8) offers no shell",
+                .help = "With 0, neither scaleway-failure(8) nor scaleway-shell(8) offers a shell",
         },
         [OPTION_HOOKS] = {
                 .key = "rd.scaleway.hooks",

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "export-uri.h"
+#include "mask.h"
 #include "nfs-source.h"
 #include "options.h"
 #include "parse-util.h"
@@ -409,6 +410,25 @@ size_t options_problems(const Options *o, const OptionProblem **ret) {
         return o->n_problems;
 }
 
+bool options_is_spoilt(const Options *o, OptionId id) {
+        assert(o);
+
+        if (options_origin(o, id) != ORIGIN_DEFAULT)
+                return false;
+        for (size_t i = 0; i < o->n_problems; i++)
+                if (o->problems[i].id == id)
+                        return true;
+
+        return false;
+}
+
+/* For a message or a comment, which many can read: without the secrets of a URL. NULL if memory is short. */
+static char *shown(const char *value) {
+        _cleanup_free_ char *masked = NULL;
+
+        return mask_word(value, &masked) < 0 ? NULL : printable(masked, SHOWN_MAX);
+}
+
 int options_describe_problem(const Options *o, const OptionProblem *p, char **ret) {
         _cleanup_free_ char *bad = NULL, *used = NULL;
         const char *value, *instead, *verb, *quote;
@@ -418,8 +438,8 @@ int options_describe_problem(const Options *o, const OptionProblem *p, char **re
 
         value = options_get_string(o, p->id);
         instead = value ?: option_table[p->id].default_text;
-        bad = printable(p->value, SHOWN_MAX);
-        used = instead ? printable(instead, SHOWN_MAX) : NULL;
+        bad = shown(p->value);
+        used = instead ? shown(instead) : NULL;
         if (!bad || (instead && !used))
                 return -ENOMEM;
 
@@ -437,8 +457,8 @@ int options_describe(const Options *o, OptionId id, char **ret) {
         assert(id >= 0 && id < _OPTION_MAX);
 
         v = o->values + id;
-        value = printable(v->value ?: "", SHOWN_MAX);
-        other = printable(v->other ?: "", SHOWN_MAX);
+        value = shown(v->value ?: "");
+        other = shown(v->other ?: "");
         if (!value || !other)
                 return -ENOMEM;
 

@@ -89,6 +89,14 @@ def test_other_version(bench):
     bench.wait_failed(r"the server does not speak NFS version 4\.2")
 
 
+@rows("B7", "C4")
+def test_bad_option(bench):
+    """The kernel's own words."""
+    boot(bench, f"{HOST}:{nfs.PATH},no-such-option=1")
+    nfs.Server(bench).start()
+    bench.wait_failed(r"Cannot mount '\S+': .*no-such-option")
+
+
 def gives_up(bench, vm, reason):
     """Says after the first try what is wrong, and goes on for as long as it may."""
     vm.wait_for(rf"Cannot mount '\S+' yet: {reason}; trying for another \d+ s at most", 240)
