@@ -40,11 +40,13 @@ int mode_nfs_write(const Boot *b) {
         int r;
 
         if (!options_get_string(b->options, OPTION_NFSROOT))
-                return log_error_errno(EINVAL, "boot=nfs lacks a root: set nfsroot=SERVER:/PATH on the command line or as a "
-                                               "server tag.");
+                return log_error_errno(EINVAL,
+                                       "boot=nfs lacks a root: set nfsroot=SERVER:/PATH on the command line or as a "
+                                       "server tag.");
         if (!have_nfs())
-                return log_error_errno(EINVAL, "boot=nfs is not in this image: take the one that 'dracut --add scaleway' "
-                                               "makes, not the lean one.");
+                return log_error_errno(EINVAL,
+                                       "boot=nfs is not in this image: take the one that 'dracut --add scaleway' "
+                                       "makes, not the lean one.");
 
         r = unit_file_new(&u);
         if (r < 0)

@@ -26,7 +26,8 @@ int boot_mode_settle(Options *o, const BootMode **ret) {
         assert(o);
         assert(ret);
 
-        if (options_origin(o, OPTION_BOOT) == ORIGIN_DEFAULT && streq_ptr(options_get_string(o, OPTION_ROOT), ROOT_NFS)) {
+        if (options_origin(o, OPTION_BOOT) == ORIGIN_DEFAULT &&
+            streq_ptr(options_get_string(o, OPTION_ROOT), ROOT_NFS)) {
                 r = options_set(o, OPTION_BOOT, "nfs", options_origin(o, OPTION_ROOT));
                 if (r < 0)
                         return r;

@@ -13,8 +13,8 @@
 #define MODULE_NAME_MAX 55U /* MODULE_NAME_LEN of the kernel, without the end */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
-/* The name in the word, which may be a path such as fs/btrfs/btrfs.ko: that is how the old initrd wanted them. Cuts word in
- * place. NULL if it is none. */
+/* The name in the word, which may be a path such as fs/btrfs/btrfs.ko: that is how the old initrd wanted them. Cuts
+ * word in place. NULL if it is none. */
 static const char *module_name(char *word) {
         static const char *const endings[] = { ".xz", ".zst", ".gz", ".ko" };
         char *name = strrchr(word, '/');
@@ -27,9 +27,9 @@ static const char *module_name(char *word) {
                         name[end - name] = '\0';
         }
 
-        return name[0] != '\0' && name[0] != '-' && strlen(name) <= MODULE_NAME_MAX && name[strspn(name, NAME_CHARACTERS)] == '\0'
-                       ? name
-                       : NULL;
+        if (name[0] == '\0' || name[0] == '-' || strlen(name) > MODULE_NAME_MAX)
+                return NULL;
+        return name[strspn(name, NAME_CHARACTERS)] == '\0' ? name : NULL;
 }
 
 static int warn_of(const char *word) {

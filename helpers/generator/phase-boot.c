@@ -325,7 +325,9 @@ int phase_boot(void) {
         /* Also if there is no root: what the failure path is to do stands there. */
         write_state_files(&b);
         if (b.mode->device && streq_ptr(b.root.device, ROOT_NFS))
-                return log_error_errno(EINVAL, "root=" ROOT_NFS " is for boot=nfs, but boot=%s is set (%s): remove one of the two.",
+                return log_error_errno(EINVAL,
+                                       "root=" ROOT_NFS " is for boot=nfs, but boot=%s is set (%s): remove one of "
+                                       "the two.",
                                        b.mode->name, origin_to_string(options_origin(b.options, OPTION_BOOT)));
         if (failed < 0) {
                 shown = printable(options_get_string(b.options, OPTION_ROOT), 200);

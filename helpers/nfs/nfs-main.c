@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs from scaleway-nfs.service, when the network is settled, and leaves the root mounted on /sysroot. It does without
- * mount.nfs of nfs-utils, which looks up names and versions as this does, but takes minutes to give up, and says little: the
- * kernel asks for the path (version 3) and does the rest. The mount itself is hard, as a root has to be; only the tries are
- * bounded. */
+ * mount.nfs of nfs-utils, which looks up names and versions as this does, but takes minutes to give up, and says
+ * little: the kernel asks for the path (version 3) and does the rest. The mount itself is hard, as a root has to be;
+ * only the tries are bounded. */
 
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 
 #include "alloc-util.h"
-#include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
-#include "nfs-mount.h"
-#include "nfs-options.h"
-#include "nfs-source.h"
+#include "nfs-server.h"
 #include "parse-util.h"
 #include "retry.h"
 #include "root-mount.h"
 #include "string-util.h"
-#include "tcp-connect.h"
 
 #define TIMEOUT_MAX 86400U
-#define CONNECT_USEC (10 * USEC_PER_SEC)
-#define MOUNT_USEC (30 * USEC_PER_SEC)
-/* What version 3 gets when version 4 has said no: there may be nobody who answers for it. */
-#define SECOND_OPINION_USEC (10 * USEC_PER_SEC)
 #define WARN_INTERVAL_USEC (15 * USEC_PER_SEC)
 
 static const char *arg_options = NULL;
@@ -36,32 +26,6 @@ static const char *arg_identifier = NULL;
 static unsigned arg_timeout = 90;
 static const char *arg_source = NULL;
 static const char *arg_target = NULL;
-
-/* What is to be mounted, and from where. */
-typedef struct Server {
-        NfsSource source;
-        NfsOptions options;
-        char address[NI_MAXHOST]; /* of the server, numeric */
-        char local[NI_MAXHOST];   /* ours, as it sees us */
-        char *shown;              /* SERVER:/PATH for people and for the kernel */
-} Server;
-
-/* Outcome of one try. reason completes "Cannot mount '...': ". */
-typedef struct Try {
-        const char *version; /* the one that it was */
-        char *reason;
-        bool permanent; /* the next try can hardly end otherwise */
-} Try;
-
-static void server_done(Server *s) {
-        nfs_source_done(&s->source);
-        nfs_options_done(&s->options);
-        s->shown = mfree(s->shown);
-}
-
-static void try_done(Try *t) {
-        t->reason = mfree(t->reason);
-}
 
 static int help(void) {
         printf("%s mount [OPTION…] SERVER:/PATH[,OPTIONS] TARGET\n\n"
@@ -118,7 +82,7 @@ static int parse_argv(int argc, char *argv[]) {
 }
 
 /* The options of the source come first, so that --options= may say otherwise. */
-static int load(Server *s) {
+static int load(NfsServer *s) {
         _cleanup_free_ char *options = NULL, *reason = NULL, *shown = NULL;
         int r;
 
@@ -144,171 +108,21 @@ static int load(Server *s) {
         return 0;
 }
 
-/* Numeric addresses of both ends. A connection also tells at once whether there is a server, which mount(2) does not. */
-static int find_server(Server *s, usec_t timeout, Try *t) {
-        struct sockaddr_storage peer = {}, local = {};
-        socklen_t n_peer = sizeof(peer), n_local = sizeof(local);
-        _cleanup_close_ int fd = -EBADF;
-        int r;
-
-        r = tcp_connect(s->source.host, s->options.port, s->options.family, MIN(timeout, CONNECT_USEC), &fd, &t->reason);
-        if (r < 0)
-                return r;
-        if (getpeername(fd, (struct sockaddr *) &peer, &n_peer) < 0 ||
-            getsockname(fd, (struct sockaddr *) &local, &n_local) < 0)
-                return -errno;
-        if (getnameinfo((struct sockaddr *) &peer, n_peer, s->address, sizeof(s->address), NULL, 0, NI_NUMERICHOST) != 0 ||
-            getnameinfo((struct sockaddr *) &local, n_local, s->local, sizeof(s->local), NULL, 0, NI_NUMERICHOST) != 0)
-                return -EAFNOSUPPORT;
-
-        return 0;
-}
-
-/* As in the kernel's own nfsroot=, %s is the address of this client. */
-static int name_source(Server *s) {
-        bool ipv6 = strchr(s->source.host, ':');
-        _cleanup_free_ char *path = NULL;
-        char *shown = NULL;
-        int r;
-
-        path = string_replace(s->source.path, "%s", s->local);
-        if (!path)
-                return -ENOMEM;
-        r = asprintf_to(&shown, ipv6 ? "[%s]:%s" : "%s:%s", s->source.host, path);
-        if (r < 0)
-                return r;
-
-        free_and_replace_str(&s->shown, shown);
-        return 0;
-}
-
-static void identify(const Server *s) {
-        const char *identifier = arg_identifier ?: s->local;
-        int r;
-
-        r = nfs_set_identifier(identifier);
-        if (r < 0)
-                log_warning_errno(r, "Cannot tell the kernel that this client is '%s', going on without: %m", identifier);
-}
-
-static bool version_is_refused(int error) {
-        return error == -EPROTONOSUPPORT || error == -EPFNOSUPPORT || error == -EOPNOTSUPP;
-}
-
-/* The server has looked, and says no to this path or client. */
-static bool is_answer(int error) {
-        return error == -EACCES || error == -EPERM || error == -ENOENT || error == -ENOTDIR;
-}
-
-static int describe(const Server *s, int error, const char *version, const char *message, char **ret) {
-        if (version_is_refused(error))
-                return s->options.version
-                               ? asprintf_to(ret, "the server does not speak NFS version %s", s->options.version)
-                               : asprintf_to(ret, "the server speaks neither version 4 nor 3 of NFS");
-        switch (error) {
-        case -EACCES:
-        case -EPERM:
-                return asprintf_to(ret, "the server denies it; its exports must allow %s", s->local);
-        case -ENOENT:
-        case -ENOTDIR:
-                return asprintf_to(ret, "the server has no such path, or does not export it to %s", s->local);
-        case -ETIMEDOUT:
-                return asprintf_to(ret, "the server takes connections but does not answer");
-        case -ECONNREFUSED:
-                /* The port of NFS itself took a connection a moment ago. */
-                return version[0] == '3' ? asprintf_to(ret, "the server's rpcbind or mountd refuses connections; mountport= "
-                                                            "in nfsroot= does without the former")
-                                         : asprintf_to(ret, "the server refuses connections");
-        case -ENODEV:
-                return asprintf_to(ret, "the kernel has no NFS of version %s (modules nfs, nfsv3, nfsv4)", version);
-        default:
-                return strdup_to(ret, message ?: strerror(-error));
-        }
-}
-
-static int mount_version(const Server *s, const char *version, usec_t timeout, Try *t) {
-        _cleanup_free_ char *options = NULL, *message = NULL;
-        int r, k;
-
-        r = nfs_options_format(&s->options, version, s->address, &options);
-        if (r < 0)
-                return r;
-        log_debug("Mounting '%s' with the options '%s'.", s->shown, options);
-        r = nfs_mount(s->shown, arg_target, options, timeout, &message);
-        t->version = version;
-        if (r >= 0)
-                return 0;
-
-        log_debug_errno(r, "Version %s: %s: %m", version, message ?: "no words of libmount");
-        try_done(t);
-        k = describe(s, r, version, message, &t->reason);
-        t->permanent = is_answer(r) || version_is_refused(r) || r == -EINVAL || r == -ENODEV;
-        return k < 0 ? k : r;
-}
-
-/* As mount.nfs does: the next version if the server does not speak this one, and version 3 also if version 4 knows no such path,
- * for a server may export it under another name there. If that ends no better, people are told what version 4 said. */
-static int mount_any(const Server *s, usec_t deadline, Try *t) {
-        const char *versions[NFS_VERSIONS_MAX];
-        unsigned n = nfs_options_versions(&s->options, versions);
-        _cleanup_(try_done) Try answer = {};
-        int r = -EPROTONOSUPPORT, answered = 0;
-
-        for (unsigned i = 0; i < n; i++) {
-                usec_t now = now_usec(), left = now < deadline ? deadline - now : USEC_PER_SEC;
-
-                if (answered < 0 && versions[i][0] == '4')
-                        continue;
-                r = mount_version(s, versions[i], MIN(left, answered < 0 ? SECOND_OPINION_USEC : MOUNT_USEC), t);
-                if (r >= 0 || r == -ENOMEM)
-                        return r;
-                if (answered < 0 || (!version_is_refused(r) && !is_answer(r)))
-                        break;
-                if (is_answer(r)) {
-                        answered = r;
-                        answer = *t;
-                        *t = (Try) {};
-                }
-        }
-        if (answered == 0)
-                return r;
-
-        try_done(t);
-        *t = answer;
-        answer = (Try) {};
-        return answered;
-}
-
-static int try_mount(Server *s, usec_t left, Try *t) {
-        usec_t deadline = now_usec() + left;
-        int r;
-
-        r = find_server(s, left, t);
-        if (r < 0)
-                return r;
-        r = name_source(s);
-        if (r < 0)
-                return r;
-        identify(s);
-
-        return mount_any(s, deadline, t);
-}
-
-static int mount_root(Server *s) {
+static int mount_root(NfsServer *s) {
         usec_t begin = now_usec(), next_warning = 0;
         _cleanup_(retry_done) Retry retry;
         int r;
 
         retry_init(&retry, arg_timeout * USEC_PER_SEC);
-        r = name_source(s);
+        r = nfs_server_name(s);
         if (r < 0)
                 return log_oom();
 
         for (unsigned n = 1;; n++) {
-                _cleanup_(try_done) Try t = {};
+                _cleanup_(nfs_try_done) NfsTry t = {};
                 usec_t now;
 
-                r = try_mount(s, MAX(retry_left(&retry), USEC_PER_SEC), &t);
+                r = nfs_try(s, arg_target, arg_identifier, MAX(retry_left(&retry), USEC_PER_SEC), &t);
                 if (r == -ENOMEM)
                         return log_oom();
                 if (r >= 0) {
@@ -331,7 +145,7 @@ static int mount_root(Server *s) {
         }
 }
 
-static int check_content(const Server *s) {
+static int check_content(const NfsServer *s) {
         int look = root_look(arg_target);
 
         if (look == ROOT_EMPTY) {
@@ -347,7 +161,7 @@ static int check_content(const Server *s) {
 }
 
 static int run(int argc, char *argv[]) {
-        _cleanup_(server_done) Server s = {};
+        _cleanup_(nfs_server_done) NfsServer s = {};
         int r;
 
         log_setup(LOG_TARGET_AUTO);

@@ -24,7 +24,8 @@ typedef struct Outcome {
         char message[MESSAGE_MAX];
 } Outcome;
 
-static _noreturn_ void mount_and_exit(const char *source, const char *target, const char *options, pid_t parent, Outcome *o) {
+static _noreturn_ void mount_and_exit(const char *source, const char *target, const char *options, pid_t parent,
+                                      Outcome *o) {
         _cleanup_free_ char *message = NULL;
 
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)

@@ -21,13 +21,14 @@ void nfs_options_done(NfsOptions *o) {
 static int bad_value(const char *name, const char *value, const char *expected, char **ret_reason) {
         _cleanup_free_ char *shown = printable(value, VALUE_SHOWN_MAX);
 
-        if (!shown || asprintf_to(ret_reason, "the option %s=%s is not for a root over NFS, %s", name, shown, expected) < 0)
+        if (!shown ||
+            asprintf_to(ret_reason, "the option %s=%s is not for a root over NFS, %s", name, shown, expected) < 0)
                 return -ENOMEM;
         return -EINVAL;
 }
 
-/* All forms in which a version may be given: vers=4.1, nfsvers=4.1, v4.1, and vers=4 with minorversion=1. Returns 1 if it
- * was one. */
+/* All forms in which a version may be given: vers=4.1, nfsvers=4.1, v4.1, and vers=4 with minorversion=1. Returns 1 if
+ * it was one. */
 static int take_version(NfsOptions *o, const char *name, const char *value) {
         char *version = NULL;
         int r;
@@ -119,8 +120,9 @@ int nfs_options_parse(const char *s, NfsOptions *ret, char **ret_reason) {
 }
 
 unsigned nfs_options_versions(const NfsOptions *o, const char *ret[static NFS_VERSIONS_MAX]) {
-        /* 4.1 before 4.2: the kernel reads from a server of 4.2 by READ_PLUS, and ganesha 4.3 (Debian 12) answers that so that each
-         * read is an I/O error. A root gains little by 4.2, and nobody would notice before init is started. */
+        /* 4.1 before 4.2: the kernel reads from a server of 4.2 by READ_PLUS, and ganesha 4.3 (Debian 12) answers that
+         * so that each read is an I/O error. A root gains little by 4.2, and nobody would notice before init is
+         * started. */
         static const char *const versions[NFS_VERSIONS_MAX] = { "4.1", "4.2", "4.0", "3" };
         unsigned n = 0;
 
@@ -143,9 +145,9 @@ int nfs_options_format(const NfsOptions *o, const char *version, const char *add
         assert(o);
         assert(version);
 
-        /* In front what the options may say otherwise. A lock of version 3 would need a daemon here; mountproto= is for the
-         * question about the path, which only version 3 asks. */
-        return asprintf_to(ret, "nolock%s%s%s%s,vers=%s,proto=%s,port=%u,addr=%s", version[0] == '3' ? ",mountproto=" : "",
-                           version[0] == '3' ? proto : "", isempty(o->rest) ? "" : ",", o->rest, version, proto,
-                           (unsigned) o->port, address);
+        /* In front what the options may say otherwise. A lock of version 3 would need a daemon here; mountproto= is for
+         * the question about the path, which only version 3 asks. */
+        return asprintf_to(ret, "nolock%s%s%s%s,vers=%s,proto=%s,port=%u,addr=%s",
+                           version[0] == '3' ? ",mountproto=" : "", version[0] == '3' ? proto : "",
+                           isempty(o->rest) ? "" : ",", o->rest, version, proto, (unsigned) o->port, address);
 }

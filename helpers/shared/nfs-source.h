@@ -10,7 +10,7 @@ typedef struct NfsSource {
         char *options; /* separated by commas, "" if there are none */
 } NfsSource;
 
-/* An IPv6 address stands in brackets. Returns 0, -EINVAL (malformed), -ENAMETOOLONG, -ENOMEM. *ret is written only on success
- * and then to be ended by nfs_source_done(). */
+/* An IPv6 address stands in brackets. Returns 0, -EINVAL (malformed), -ENAMETOOLONG, -ENOMEM. *ret is written only on
+ * success and then to be ended by nfs_source_done(). */
 _must_check_ int nfs_source_parse(const char *s, NfsSource *ret);
 void nfs_source_done(NfsSource *n);

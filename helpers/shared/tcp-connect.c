@@ -27,7 +27,8 @@ static int wait_connected(int fd, usec_t deadline) {
                 usec_t now = now_usec();
                 int k;
 
-                k = poll(&p, 1, now >= deadline ? 0 : (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX));
+                k = poll(&p, 1,
+                         now >= deadline ? 0 : (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX));
                 if (k > 0)
                         return 0;
                 if (k == 0)
@@ -122,7 +123,8 @@ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int
         freeaddrinfo(list);
 
         if (r == -ETIMEDOUT) {
-                if (asprintf_to(ret_reason, "no TCP connection within %.2g s", (double) timeout / (double) USEC_PER_SEC) < 0)
+                if (asprintf_to(ret_reason, "no TCP connection within %.2g s",
+                                (double) timeout / (double) USEC_PER_SEC) < 0)
                         *ret_reason = NULL;
                 return r;
         }

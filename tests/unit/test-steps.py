@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import signal
@@ -811,6 +812,39 @@ class RootPartitions(RootSteps):
         self.root("--timeout=3", "/dev/vg/root", self.target, status=1, **env)
         self.one_line("'/dev/vg/root' did not appear", 'Volume group "vg" not found', "; set root=")
         self.assertGreaterEqual(len(self.calls()), 2)
+
+
+class Nfs(Steps):
+    """B7, C4: what can be wrong before anything is mounted."""
+
+    def mount(self, source, *args, **more):
+        self.call("scaleway-nfs", "mount", *args, source, str(self.directory), status=1, **more)
+
+    def test_bad_sources(self):
+        for source in ("/srv/root", "server:srv", "fd00::1:/srv", "[fd00::1]", ":/srv"):
+            with self.subTest(source):
+                self.mount(source)
+                self.one_line(f"'{source}' is not SERVER:/PATH")
+
+    def test_bad_options(self):
+        for options in ("proto=udp", "port=0"):
+            with self.subTest(options):
+                self.mount("127.0.0.1:/srv,ro", f"--options={options}")
+                self.one_line("Cannot mount '127.0.0.1:/srv,ro'", options)
+
+    def test_no_server(self):
+        """It says what is wrong at once, and once more when the time is up."""
+        prefix = self.namespace("--net")
+        self.need("ip")
+        subprocess.run([*prefix, "ip", "link", "set", "lo", "up"], check=True)
+        for host, reason in (("127.0.0.1", "connection refused"), ("[::1]", "connection refused"),
+                             ("192.0.2.1", "network is unreachable"), ("nowhere.invalid", "cannot resolve 'nowhere.invalid'")):
+            with self.subTest(host):
+                self.mount(f"{host}:/srv", "--timeout=1", prefix=prefix, RES_OPTIONS="timeout:1 attempts:1")
+                lines = self.err.splitlines()
+                self.assertEqual(len(lines), 2, self.err)
+                self.assertRegex(lines[0], rf"^Cannot mount '{re.escape(host)}:/srv' yet: {reason}.*; trying for another \d s")
+                self.assertRegex(lines[1], rf"^Cannot mount '{re.escape(host)}:/srv': {reason}.* \(gave up after \d s, \d+ tries\)")
 
 
 class Switch(Steps):
