@@ -72,7 +72,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "network", "root", "prepare", "switch", "failure"):
+        for name in ("banner", "info", "network", "root", "live", "prepare", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
