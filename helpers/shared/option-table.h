@@ -24,6 +24,9 @@ typedef enum OptionId {
         OPTION_RESCUE_IMAGE,
         OPTION_RESCUE_IMAGE_SHA256,
         OPTION_RESCUE_IMAGE_SIGNATURE,
+        OPTION_LIVE_MODE,
+        OPTION_LIVE_MKFS,
+        OPTION_LIVE_GROW,
         OPTION_SKIP_OPTIONAL_NBD_DEVICES,
         OPTION_SKIP_SECONDARY_VOLUMES,
         OPTION_WAIT_SECONDARY_VOLUMES,
@@ -60,7 +63,7 @@ typedef struct OptionChoice {
         const char *name, *value; /* value is what it stands for, NULL: itself */
 } OptionChoice;
 
-#define OPTION_CHOICES_MAX 4
+#define OPTION_CHOICES_MAX 8
 
 typedef struct Option {
         const char *key;
