@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
-#include "failure-console.h"
+#include "console-shell.h"
 #include "failure-reason.h"
+#include "failure-signal.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
-#include "proc-cmdline.h"
 #include "string-util.h"
 #include "time-util.h"
 
@@ -86,27 +86,6 @@ static unsigned pause_from_environment(void) {
         return pause;
 }
 
-/* rd.shell=0 on the command line: who reaches the console must not become root by waiting for a failure. As in
- * dracut, whose option it is, the last one counts, and a command line that cannot be read locks nothing. */
-static bool shell_is_locked(void) {
-        _cleanup_(words_freep) char **words = NULL;
-        bool allowed = true;
-
-        if (proc_cmdline_words(&words) < 0)
-                return false;
-
-        for (char **w = words; *w; w++) {
-                const char *value = word_value(*w, "rd.shell");
-
-                if (streq(*w, "rd.shell"))
-                        allowed = true;
-                else if (value)
-                        (void) !parse_boolean(value, &allowed);
-        }
-
-        return !allowed;
-}
-
 static void show(const char *reason) {
         (void) printf("\n" RED RULE "\n\n>>> Boot failed: %s\n\n" RULE NORMAL "\n\n", reason);
         (void) fflush(stdout);
@@ -134,7 +113,7 @@ static void offer_shell(Action action, unsigned pause, bool have_terminal, bool 
         (void) printf("The log is shown by 'journalctl -b', what failed by 'systemctl --failed'.\n"
                       "When this shell is left ('exit'), the server %s.\n\n", actions[action].words);
         (void) fflush(stdout);
-        r = console_shell();
+        r = console_shell(-EBADF);
         if (r < 0) {
                 log_error_errno(r, "Failed to start a shell: %m");
                 sleep_usec(pause * USEC_PER_SEC);
@@ -219,6 +198,7 @@ static int run(int argc, char *argv[]) {
         bool have_terminal;
         Action action;
         unsigned pause;
+        pid_t signal_pid;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -233,8 +213,10 @@ static int run(int argc, char *argv[]) {
 
         r = failure_reason(&reason);
         show(r < 0 ? "out of memory" : reason);
-        offer_shell(action, pause, have_terminal, shell_is_locked());
+        signal_pid = failure_signal_start(r < 0 ? "out of memory" : reason);
+        offer_shell(action, pause, have_terminal, console_shell_is_locked());
 
+        failure_signal_end(signal_pid);
         return leave(action);
 }
 

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <unistd.h>
 
 #include "drop-in.h"
 #include "image.h"
 #include "log.h"
+#include "streamer.h"
 
 /* That the option table names for the image's options; other units have the same variables. */
 #define UNIT "scaleway-rescue.service"
 #define KEY "/etc/scaleway/rescue-image.pem"
 
-/* The lean image is without: what it takes to read archives and to speak TLS would double it. */
 int image_check_streamer(const Boot *b) {
-        const char *seam = secure_getenv("SCALEWAY_STREAM");
-
-        if (access(seam ?: PKGLIBDIR "/scaleway-stream", X_OK) >= 0)
+        if (streamer_is_there())
                 return 0;
 
         return log_error_errno(EINVAL, "boot=%s is not in this image: take the one that 'dracut --add scaleway' makes, not "

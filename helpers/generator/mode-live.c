@@ -30,6 +30,12 @@ static int write_check(const Boot *b) {
         r = drop_in_add_options(u, b->options, CHECK);
         if (r < 0)
                 return r;
+        /* The kernel before this one has installed it, in this very boot. */
+        if (options_get_bool(b->options, OPTION_IS_IN_KEXEC)) {
+                r = drop_in_add_value(u, b->options, OPTION_IS_IN_KEXEC, "LIVE_MODE", "auto");
+                if (r < 0)
+                        return r;
+        }
         if (advice)
                 unit_file_environment(u, "NO_IMAGE", advice);
 

@@ -5,6 +5,7 @@
 static const BootMode modes[] = {
         { "live",   .device = true, .network = true, .installs = true, .write = mode_live_write },
         { "local",  .device = true, .write = mode_local_write },
+        { "none", .network = true, .all_volumes = true, .person = true, .write = mode_none_write },
         { "rescue", .network = true, .all_volumes = true, .write = mode_rescue_write },
 };
 

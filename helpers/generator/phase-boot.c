@@ -6,6 +6,7 @@
 #include "drop-in.h"
 #include "fd-util.h"
 #include "fileio.h"
+#include "kexec-unit.h"
 #include "log.h"
 #include "mode.h"
 #include "nbd-units.h"
@@ -92,6 +93,16 @@ static int write_state_file(const char *name, const char *text) {
         return write_file_atomic(path, text, strlen(text), 0644);
 }
 
+static bool states_are_signalled(const Boot *b) {
+        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
+
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                if (options_get_bool(b->options, off[i]))
+                        return false;
+
+        return true;
+}
+
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
         _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
@@ -101,8 +112,9 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\n", option_table[OPTION_FAILURE].variable,
-                                options_get_string(b->options, OPTION_FAILURE));
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\n", option_table[OPTION_FAILURE].variable,
+                                options_get_string(b->options, OPTION_FAILURE),
+                                states_are_signalled(b) ? "yes" : "no");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)
@@ -168,7 +180,8 @@ static int copy_udev_rules(void) {
 
 /* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
  * scaleway-root.target, and whatever requires it in any way would stop too, with the signal still under way. The name is
- * another than that of the drop-in for the template, which it would hide. */
+ * another than that of the drop-in for the template, which it would hide. Where that may take a person's time it is said at
+ * once: the platform powers a server off that does not come up. */
 static int order_booted(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
@@ -178,6 +191,11 @@ static int order_booted(const Boot *b) {
                 return r;
 
         unit_file_section(u, "Unit");
+        if (b->mode->person) {
+                unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
+                return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
+        }
+
         /* One of the two is enough, where an installation may be due. */
         if (b->mode->installs)
                 unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
@@ -204,12 +222,10 @@ static int signal_before_installation(const Boot *b) {
 
 static int write_state_units(const Boot *b) {
         static const char *const states[] = { "kernel-started", "booted" };
-        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(off); i++)
-                if (options_get_bool(b->options, off[i]))
-                        return 0;
+        if (!states_are_signalled(b))
+                return 0;
 
         r = copy_state_template(b);
         if (r < 0)
@@ -286,6 +302,9 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
         r = write_network(b);
+        if (r < 0)
+                return r;
+        r = kexec_write(b, states_are_signalled(b));
         if (r < 0)
                 return r;
 

@@ -134,9 +134,32 @@ static int verb_attach(char *arguments[]) {
         return attach_volumes(v.options, v.n);
 }
 
+/* A volume that does not go does not keep the others. */
+static int detach_all(void) {
+        int result = 0;
+
+        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
+                _cleanup_(nbd_status_done) NbdStatus s = {};
+                int r;
+
+                r = nbd_status_read(i, &s);
+                if (r < 0)
+                        r = log_error_errno(r, "Cannot detach nbd%u: sysfs cannot be read: %m", i);
+                else if (nbd_status_attached(&s))
+                        r = detach_volume(i);
+                if (r < 0)
+                        result = r;
+        }
+
+        return result;
+}
+
 static int verb_detach(char *arguments[]) {
         unsigned index;
         int r;
+
+        if (streq(arguments[0], "all"))
+                return detach_all();
 
         r = parse_index(arguments[0], &index);
         return r < 0 ? r : detach_volume(index);
@@ -237,7 +260,7 @@ static void help(void) {
         printf("%s [OPTION...] attach N URI [N URI]...\n"
                "                             attach nbd://HOST[:PORT][/EXPORT] to /dev/nbdN,\n"
                "                             several at the same time\n"
-               "%s detach N                   detach /dev/nbdN\n"
+               "%s detach N|all               detach /dev/nbdN, or all of them\n"
                "%s check N                    exit 0 and print a pid if attached, 2 if free\n"
                "%s list                       one line a volume: device, bytes, URI, identifier\n"
                "%s [OPTION...] probe URI      ask the server, print what it offers\n"

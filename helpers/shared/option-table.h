@@ -30,6 +30,12 @@ typedef enum OptionId {
         OPTION_SKIP_OPTIONAL_NBD_DEVICES,
         OPTION_SKIP_SECONDARY_VOLUMES,
         OPTION_WAIT_SECONDARY_VOLUMES,
+        OPTION_KEXEC_KERNEL,
+        OPTION_KEXEC_KERNEL_SHA256,
+        OPTION_KEXEC_INITRD,
+        OPTION_KEXEC_INITRD_SHA256,
+        OPTION_KEXEC_APPEND,
+        OPTION_IS_IN_KEXEC,
         OPTION_INIT,
         OPTION_FAILURE,
         OPTION_SHELL,
@@ -54,6 +60,7 @@ typedef enum OptionType {
         OPTION_TYPE_STRING,
         OPTION_TYPE_URL,     /* http:// or https:// */
         OPTION_TYPE_SHA256,  /* 64 hexadecimal digits */
+        OPTION_TYPE_BOOT_FILE, /* "latest", absolute path or URL; "default" is none */
         OPTION_TYPE_ROOT,    /* /dev/…, nbd://…, UUID=… and its like */
         OPTION_TYPE_FOREIGN, /* read by somebody else, who is named in the help; listed, not parsed */
         _OPTION_TYPE_MAX,

@@ -136,6 +136,14 @@ static const char *check_sha256(const Option *o, char **value) {
                                                                                : "is not 64 hexadecimal digits";
 }
 
+/* "default" is what says in older tags that there is none. */
+static const char *check_boot_file(const Option *o, char **value) {
+        if (streq(*value, "latest") || streq(*value, "default") || (*value)[0] == '/')
+                return NULL;
+
+        return check_url(o, value) ? "is neither latest, an absolute path nor a URL" : NULL;
+}
+
 static const char *check_root(const Option *o, char **value) {
         static const char *const tags[] = { "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=" };
         const char *device = startswith(*value, "/dev/");
@@ -169,6 +177,7 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_NAME] = check_name,
                 [OPTION_TYPE_URL] = check_url,
                 [OPTION_TYPE_SHA256] = check_sha256,
+                [OPTION_TYPE_BOOT_FILE] = check_boot_file,
                 [OPTION_TYPE_ROOT] = check_root,
         };
         _cleanup_free_ char *value = NULL;

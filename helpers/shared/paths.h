@@ -20,8 +20,9 @@ const char *sysroot_path(void);
 #define RUN_REMOTE_BOOT "scaleway/remote-boot"           /* exists: kernel and initrd came over the network */
 #define RUN_FAILURE "scaleway/failure"                   /* one line: why the boot failed, see main-func.h */
 #define RUN_SWITCH_ROOT_ENV "scaleway/switch-root.env"   /* SCALEWAY_INIT=, read by initrd-switch-root.service */
-#define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* SCALEWAY_FAILURE=, read by emergency.service */
+#define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* SCALEWAY_FAILURE=, SCALEWAY_FAILURE_STATE=, read by emergency.service */
 #define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
+#define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */

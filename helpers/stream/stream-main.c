@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacks a tar archive from a web server into a directory, while it is downloaded.
+/* Unpacks a tar archive from a web server into a directory, while it is downloaded; or downloads one file.
  *
  * Runs from the units of the modes rescue and live, after the network is up, the clock is set (certificates) and the
  * file system of the root, a tmpfs or a fresh one on a disk, is mounted; before the root is looked at. It expects the
  * directory to be empty. It leaves the whole tree there, or an empty directory and an exit status that is not 0:
  * nothing that could be taken for a root. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
 #include "download.h"
-#include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
@@ -21,8 +19,7 @@
 #include "space.h"
 #include "string-util.h"
 #include "tar-policy.h"
-#include "tree-dir.h"
-#include "unpack.h"
+#include "target.h"
 #include "verify.h"
 
 /* Of one connection. */
@@ -31,7 +28,8 @@
 #define MEMORY_MAX ((rlim_t) 768 << 20)
 
 static const char *arg_url = NULL;
-static const char *arg_directory = NULL;
+static const char *arg_target = NULL;
+static bool arg_file = false;
 static const char *arg_sha256 = NULL;
 static const char *arg_signature = NULL;
 static const char *arg_key = NULL;
@@ -41,22 +39,19 @@ static usec_t arg_progress = USEC_INFINITY;
 static uint64_t arg_max_entries = TAR_ENTRIES_MAX;
 
 typedef struct Stream {
-        int root_fd;
+        Target *target;
         Reason reason;
         Verify *verify;
-        Unpack *unpack; /* NULL before the first byte */
-        Ring *ring;
-        char *buffer; /* of the ring, under way */
-        size_t n_buffer;
-        uint64_t total;
         Progress progress;
 } Stream;
 
 static void help(void) {
         printf("%s [OPTION...] URL DIRECTORY\n"
+               "%s --file [OPTION...] URL FILE\n"
                "\n"
                "Download a tar archive and unpack it into a directory, which must be empty.\n"
                "\n"
+               "     --file                Download one file, as it is\n"
                "     --sha256=HEX          Checksum of the download\n"
                "     --signature=URL       Signature of the download, made by \"openssl dgst -sha256 -sign\"\n"
                "     --key=FILE            Public key for it (PEM, RSA or ECDSA)\n"
@@ -66,7 +61,7 @@ static void help(void) {
                "     --max-entries=N       Entries that the archive may have (default: %u)\n"
                "  -h --help                Show this help\n"
                "     --version             Show the version\n",
-               program_invocation_short_name, TAR_ENTRIES_MAX);
+               program_invocation_short_name, program_invocation_short_name, TAR_ENTRIES_MAX);
 }
 
 static int parse_seconds(const char *option, const char *s, unsigned least, usec_t *ret) {
@@ -79,10 +74,23 @@ static int parse_seconds(const char *option, const char *s, unsigned least, usec
         return 0;
 }
 
-enum { ARG_VERSION = 0x100, ARG_SHA256, ARG_SIGNATURE, ARG_KEY, ARG_CA, ARG_TIMEOUT, ARG_PROGRESS, ARG_MAX_ENTRIES };
+enum {
+        ARG_VERSION = 0x100,
+        ARG_FILE,
+        ARG_SHA256,
+        ARG_SIGNATURE,
+        ARG_KEY,
+        ARG_CA,
+        ARG_TIMEOUT,
+        ARG_PROGRESS,
+        ARG_MAX_ENTRIES
+};
 
 static int parse_option(int c, const char *value) {
         switch (c) {
+        case ARG_FILE:
+                arg_file = true;
+                return 0;
         case ARG_SHA256:
                 arg_sha256 = empty_to_null(value);
                 if (arg_sha256 && !sha256_hex_is_valid(arg_sha256))
@@ -115,14 +123,15 @@ static int parse_argv(int argc, char *argv[]) {
         static const struct option options[] = {
                 {"help",             no_argument, NULL, 'h' },
                 { "version",              no_argument, NULL, ARG_VERSION },
-                { "sha256",                 required_argument, NULL, ARG_SHA256 },
-                { "signature",required_argument, NULL, ARG_SIGNATURE },
-                { "key",       required_argument, NULL, ARG_KEY },
-                { "ca",          required_argument, NULL, ARG_CA },
-                { "timeout",              required_argument, NULL, ARG_TIMEOUT },
-                { "progress",                 required_argument, NULL, ARG_PROGRESS },
+                { "file",                 no_argument, NULL, ARG_FILE },
+                { "sha256",required_argument, NULL, ARG_SHA256 },
+                { "signature",       required_argument, NULL, ARG_SIGNATURE },
+                { "key",            required_argument, NULL, ARG_KEY },
+                { "ca",              required_argument, NULL, ARG_CA },
+                { "timeout",                 required_argument, NULL, ARG_TIMEOUT },
+                { "progress",        required_argument, NULL, ARG_PROGRESS },
                 { "max-entries",        required_argument, NULL, ARG_MAX_ENTRIES },
-                {            }
+                {             }
         };
         int c, r;
 
@@ -141,12 +150,12 @@ static int parse_argv(int argc, char *argv[]) {
         }
 
         if (argc - optind != 2)
-                return log_error_errno(EINVAL, "Expected a URL and a directory, see --help.");
+                return log_error_errno(EINVAL, "Expected a URL and a %s, see --help.", arg_file ? "file" : "directory");
         if (!arg_signature != !arg_key)
                 return log_error_errno(EINVAL, "--signature= and --key= go together.");
 
         arg_url = argv[optind];
-        arg_directory = argv[optind + 1];
+        arg_target = argv[optind + 1];
         return 1;
 }
 
@@ -154,9 +163,9 @@ static int check_space(Stream *s, uint64_t total, Space *ret) {
         _cleanup_free_ char *need = NULL, *left = NULL;
         int r;
 
-        r = space_look(s->root_fd, ret);
+        r = space_look(s->target->dir_fd, ret);
         if (r < 0)
-                return reason_set(&s->reason, r, "Failed to look how much space '%s' has: %m", arg_directory);
+                return reason_set(&s->reason, r, "Failed to look how much space '%s' has: %m", arg_target);
         if (total == UINT64_MAX || total <= ret->free)
                 return 0;
 
@@ -164,8 +173,9 @@ static int check_space(Stream *s, uint64_t total, Space *ret) {
         left = format_size(ret->free);
         if (!need || !left)
                 return reason_oom(&s->reason);
-        return reason_set(&s->reason, ENOSPC, "Not enough space: the archive alone is %s, and %s are left %s", need,
-                          left, ret->short_of_memory ? "in memory" : "in the target");
+        return reason_set(&s->reason, ENOSPC, "Not enough space: the %s alone is %s, and %s are left %s",
+                          arg_file ? "file" : "archive", need, left,
+                          ret->short_of_memory ? "in memory" : "in the target");
 }
 
 static int on_begin(void *userdata, uint64_t total) {
@@ -173,96 +183,34 @@ static int on_begin(void *userdata, uint64_t total) {
         Space space;
         int r;
 
-        assert(!s->unpack);
-
         r = check_space(s, total, &space);
         if (r < 0)
                 return r;
 
-        r = unpack_start(s->root_fd, space.free, arg_max_entries, &s->reason, &s->unpack);
-        if (r < 0)
-                return reason_set(&s->reason, r, "Failed to start unpacking: %m");
-        s->ring = unpack_ring(s->unpack);
-        s->total = total;
-        return 0;
+        return s->target->begin(s->target, space.free);
 }
 
 static int on_data(void *userdata, const void *data, size_t n) {
         Stream *s = userdata;
-        const char *p = data;
-        int r;
 
         verify_update(s->verify, data, n);
-
-        while (n > 0) {
-                size_t k;
-
-                if (!s->buffer) {
-                        void *empty;
-
-                        r = ring_take_empty(s->ring, &empty);
-                        if (r < 0)
-                                return r;
-                        s->buffer = empty;
-                }
-
-                k = MIN(n, RING_BUFFER_SIZE - s->n_buffer);
-                memcpy(s->buffer + s->n_buffer, p, k);
-                s->n_buffer += k;
-                p += k;
-                n -= k;
-                if (s->n_buffer == RING_BUFFER_SIZE) {
-                        ring_put(s->ring, s->n_buffer);
-                        s->buffer = NULL;
-                        s->n_buffer = 0;
-                }
-        }
-
-        return 0;
+        return s->target->data(s->target, data, n);
 }
 
-/* Ends the threads. Returns 0 if all is unpacked. */
-static int stop_unpacking(Stream *s, bool complete, UnpackResult *ret) {
-        int r;
-
-        if (!s->unpack)
-                return complete ? reason_set(&s->reason, EBADMSG, "The archive is empty") : -ECANCELED;
-
-        if (complete && s->n_buffer > 0)
-                ring_put(s->ring, s->n_buffer);
-        ring_close(s->ring, complete);
-        s->buffer = NULL;
-        s->n_buffer = 0;
-
-        r = unpack_finish(s->unpack, ret);
-        s->unpack = NULL;
-        return r;
-}
-
-static int empty_directory(Stream *s) {
-        int r;
-
-        r = tree_empty(s->root_fd);
-        if (r < 0)
-                return reason_set(&s->reason, r, "Failed to empty '%s': %m", arg_directory);
-        return 0;
-}
-
-/* What was unpacked up to now is a part of something else, maybe. */
+/* What came up to now is a part of something else, maybe. */
 static int on_restart(void *userdata) {
         Stream *s = userdata;
-        UnpackResult unused;
 
         /* What has failed by itself would fail again. */
         if (reason_error(&s->reason) < 0)
                 return -ECANCELED;
-        (void) !stop_unpacking(s, /* complete= */ false, &unused);
+        (void) !s->target->end(s->target, /* complete= */ false);
         /* That it was not complete is no failure. */
         reason_done(&s->reason);
         s->reason = REASON_INIT;
 
         verify_restart(s->verify);
-        return empty_directory(s);
+        return s->target->clear(s->target);
 }
 
 /* A server that says nothing must not hide that unpacking has failed. */
@@ -277,19 +225,6 @@ static void on_message(void *userdata) {
         Stream *s = userdata;
 
         progress_end_line(&s->progress);
-}
-
-static void tell_result(const UnpackResult *result, uint64_t bytes, usec_t begin) {
-        _cleanup_free_ char *size = format_size(result->n_bytes), *downloaded = format_size(bytes);
-
-        if (result->n_left_out > 0)
-                log_warning("%zu extended attributes are not supported here ('%s' first), ignoring.",
-                            result->n_left_out, result->left_out ?: "");
-        if (result->n_by_name > 0)
-                log_warning("%zu ACL entries name their user or group without a number, ignoring.", result->n_by_name);
-        log_info("Unpacked %llu entries, %s, from %s (%s) in %.1f s.", (unsigned long long) result->n_entries,
-                 size ?: "?", downloaded ?: "?", result->compression ?: "not compressed",
-                 (double) (now_usec() - begin) / (double) USEC_PER_SEC);
 }
 
 static int fetch_signature(Stream *s) {
@@ -320,9 +255,7 @@ static int stream(Stream *s) {
                 .on_message = on_message,
                 .userdata = s,
         };
-        _cleanup_free_ char *left_out = NULL;
         usec_t begin = now_usec();
-        UnpackResult result = {};
         uint64_t bytes;
         int r, k;
 
@@ -335,28 +268,12 @@ static int stream(Stream *s) {
         /* What was downloaded is wrong as a whole, whatever it does to the archive. */
         if (r >= 0)
                 r = verify_finish(s->verify, &s->reason);
-        k = stop_unpacking(s, /* complete= */ r >= 0, &result);
+        k = s->target->end(s->target, /* complete= */ r >= 0);
         progress_end_line(&s->progress);
         if (r < 0 || k < 0)
                 return r < 0 ? r : k;
 
-        left_out = result.left_out;
-        tell_result(&result, bytes, begin);
-        return 0;
-}
-
-static int open_directory(Stream *s) {
-        int r;
-
-        s->root_fd = open(arg_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (s->root_fd < 0)
-                return log_error_errno(errno, "Failed to open the directory '%s': %m", arg_directory);
-        r = tree_is_empty(s->root_fd);
-        if (r < 0)
-                return log_error_errno(r, "Failed to read the directory '%s': %m", arg_directory);
-        if (r == 0)
-                return log_error_errno(ENOTEMPTY, "The directory '%s' is not empty.", arg_directory);
-
+        s->target->tell(s->target, bytes, begin);
         return 0;
 }
 
@@ -369,19 +286,19 @@ static void limit_memory(void) {
 #endif
 }
 
+/* The reason is that of the failure, not of what went wrong while cleaning up. */
 static int give_up(Stream *s) {
-        int error = reason_error(&s->reason), r;
+        int error = reason_error(&s->reason);
 
-        r = tree_empty(s->root_fd);
-        if (r < 0)
-                log_warning_errno(r, "Failed to empty '%s', ignoring: %m", arg_directory);
+        if (s->target->clear(s->target) < 0)
+                log_warning("Failed to remove what was downloaded to '%s', ignoring.", arg_target);
         return log_error_errno(error < 0 ? error : EIO, "%s.", s->reason.text ?: "Out of memory");
 }
 
 static int run(int argc, char *argv[]) {
         _cleanup_(verify_freep) Verify *verify = NULL;
-        _cleanup_close_ int root_fd = -EBADF;
-        Stream s = { .root_fd = -EBADF, .reason = REASON_INIT };
+        _cleanup_(target_freep) Target *target = NULL;
+        Stream s = { .reason = REASON_INIT };
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -390,10 +307,11 @@ static int run(int argc, char *argv[]) {
         if (r <= 0)
                 return r;
 
-        r = open_directory(&s);
-        root_fd = s.root_fd;
+        r = arg_file ? target_file_open(arg_target, &s.reason, &target)
+                     : target_tree_open(arg_target, arg_max_entries, &s.reason, &target);
         if (r < 0)
                 return r;
+        s.target = target;
 
         limit_memory();
         /* libcurl leaves this to the program where it must use no signals, as here, because of the threads. */

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Root file systems as archives, and the web server that hands them out."""
+"""Root file systems as archives."""
 
 import os
 import subprocess
-import sys
 import tempfile
 
 import bench_peers
-from process import Child, need, wait_until
+from process import need
 
-COMPRESSORS = {"tar": ["cat"], "gz": ["gzip", "-6"], "xz": ["xz", "-1", "-T0"], "zst": ["zstd", "-3", "-T0", "-q"]}
+COMPRESSORS = {"tar": ["cat"], "gz": ["gzip", "-6"], "xz": ["xz", "-1", "-T0"], "zst": ["zstd", "-3", "-T0", "-q"],
+               "bz2": ["bzip2", "-1"], "lz4": ["lz4", "-q"]}  # fmt: skip
 
 
 def root_archive(root_ext4, kind="zst"):
@@ -27,32 +27,31 @@ def root_archive(root_ext4, kind="zst"):
     return bench_peers.cached(f"archive.{kind}", bench_peers.digest(f"archive of {name}", kind), build)
 
 
-class WebServer:
-    """python3 -m http.server over a folder of the test, beside the NBD server; it has no ranges."""
+def padded_root(root_ext4, path, size):
+    """The same, not compressed and not cached, with a file of random bytes (opt/padding) that makes it so large at least."""
+    source = root_archive(root_ext4)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
+        with open(path, "wb") as f:
+            subprocess.run(["zstd", "-dcq", source], stdout=f, check=True)
+        missing = size - os.path.getsize(path)
+        if missing > 0:
+            padding = os.path.join(folder, "opt/padding")
+            os.mkdir(os.path.dirname(padding))
+            with open(padding, "wb") as f:
+                subprocess.run(["head", "-c", str(missing), "/dev/urandom"], stdout=f, check=True)
+            subprocess.run(["tar", "--owner=0", "--group=0", "-rf", path, "-C", folder, "./opt/padding"], check=True)
 
-    def __init__(self, bench, port=8080):
-        self.folder = os.path.join(bench.folder, "www")
-        os.makedirs(self.folder, exist_ok=True)
-        self.host = bench.first_nic.host
-        self.port = port
-        argv = [sys.executable, "-m", "http.server", "--directory", self.folder, "--bind", self.host, str(port)]
-        self.child = Child(argv, os.path.join(bench.folder, "www.log"), bench.network.prefix)
-        bench.callback(self.child.stop)
-        wait_until(lambda: bench.network.listening(port), 10, f"web server on port {port}", self.child)
 
-    def add(self, path, name):
-        """A file, by a link."""
-        os.symlink(os.path.abspath(path), os.path.join(self.folder, name))
-
-    def write(self, name, data, size=None):
-        """size: with a hole behind it."""
-        with open(os.path.join(self.folder, name), "wb") as f:
-            f.write(data)
-            if size is not None:
-                f.truncate(size)
-
-    def url(self, name):
-        return f"http://{self.host}:{self.port}/{name}"
+def small(path, kind, files):
+    """An archive of these files: {name: bytes}."""
+    need(COMPRESSORS[kind][0])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(data)
+        packed = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, stdout=subprocess.PIPE).stdout
+    with open(path, "wb") as f:
+        subprocess.run(COMPRESSORS[kind], input=packed, stdout=f, check=True)
 
 
 def sha256(path):

@@ -8,6 +8,7 @@
         equal(bench.states(), ["kernel-started", "booted"], "states")
 """
 
+import collections
 import json
 import os
 import shutil
@@ -22,14 +23,15 @@ import nbd as nbd_servers
 from controlplane import Remote
 from net import METADATA_IPV4, METADATA_IPV6, Network
 from process import Child, find, need
-from testing import equal
-from vm import CONSOLE, VM
+from testing import absent, check, contains, equal
+from vm import CONSOLE, LOGIN, VM
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 TOP = os.path.dirname(TESTS)
 CACHE = os.path.join(TESTS, "cache")
 STATES = ["kernel-started", "booted"]
+COST = {"GET /conf": 1, "PATCH /state": 2}  # requests of a good boot, in any mode
 SETTLED = 8  # s; a state that was not taken is sent again after 5 s at most
 # loglevel: warnings are shown; more in the middle of a line would make tests of console lines a matter of luck.
 # panic: a test that fails by one is told at once.
@@ -248,12 +250,35 @@ class Bench:
         self.vm.wait_login(timeout)
         equal(self.wait_states(), STATES, "states the control plane saw")
 
+    def wait_failed(self, reason, timeout=240, mounted=False, ends="guest-reset"):
+        """Waits for the line that says why no root can be had, which must match reason, and for the reboot after it. mounted: there
+        was a root, so booted may have been signalled. ends: see VM.wait_exit()."""
+        self.vm.wait_for(r"^>>> Boot failed: ", timeout)
+        self.vm.wait_for(r"^>>> Boot failed: .*\n", 10)
+        failures = self.vm.console.matching(r"^>>> Boot failed: ")
+        equal(len(failures), 1, f"lines of reason: {failures}")
+        contains(failures[0], reason, "reason on the console")
+        equal(self.vm.wait_exit(120), ends, "what the server does after a pause")
+        absent(self.vm.console.text, rf"Kernel panic|{LOGIN}", "neither a panic nor a boot")
+        if self.controlplane:
+            states = self.states()
+            check(mounted or "booted" not in states, f"states: {states}")
+            # Cut after 128 bytes.
+            last = states[-1].removesuffix("...") if states else ""
+            check(last.startswith("failed: ") and last.removeprefix("failed: ") in failures[0], f"the reason is the last state: {states}")
+
     def wait_states(self, count=2, timeout=30):
         """Nothing in the boot waits for a state to arrive, so a test has to. Returns states(), be it enough of them or not."""
         deadline = time.monotonic() + timeout
         while len(self.states()) < count and time.monotonic() < deadline:
             time.sleep(0.1)
         return self.states()
+
+    def cost(self):
+        """What the boot cost the control plane: {"METHOD /path": requests}, whoever made them, when one too many has had the time
+        to show."""
+        time.sleep(SETTLED)
+        return collections.Counter(f"{r['method']} {r['path']}" for r in self.requests())
 
     def final_states(self):
         """states(), when one that is sent too often has had the time to show."""

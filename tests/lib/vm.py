@@ -234,6 +234,18 @@ class VM:
         at = self.wait_for("Password: ", 60, at).end()
         self.send(password + "\n")
         at = self.wait_for(r"~[#$] ", 60, at).end()
+        self._make_plain(at)
+
+    def take_shell(self, since, timeout=60):
+        """The same with a shell of the initrd, whose prompt is on the console after the place since."""
+        self._make_plain(self.wait_for(r"[#$] $", timeout, since).end())
+
+    def leave_shell(self):
+        """The shell ends; run() logs in again."""
+        self.send("exit\n")
+        self._logged_in = False
+
+    def _make_plain(self, at):
         self.send("exec /bin/sh\n")
         self.send("stty -echo -onlcr; PS1=; PS2=; dmesg -n 1; unset HISTFILE; echo shell''-ready\n")
         self.wait_for(r"^(?:[#$] )*shell-ready$", 60, at)

@@ -72,7 +72,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "network", "root", "live", "prepare", "switch", "failure"):
+        for name in ("banner", "info", "kexec", "live", "network", "root", "prepare", "shell", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
@@ -890,24 +890,17 @@ class Switch(Steps):
         self.assertEqual(failure.read_text(), self.err)
 
 
-class Failure(Steps):
-    """C4: the part on the console"""
+class OnTerminal(Steps):
+    """A program that has the console."""
 
-    def setUp(self):
-        super().setUp()
-        self.verb = self.directory / "verb"
-        reboot = self.directory / "reboot"
-        reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
-        reboot.chmod(0o755)
-        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_FAILURE_PAUSE": "1"}
-        (self.run_dir / "scaleway/failure").write_text("nbd0: server '10.1.2.3' refused\nsecond\n")
+    env = {}
 
-    def start(self, **env):
-        """On a terminal of its own, as systemd starts it; returns what it writes through self.expect()."""
+    def start(self, name, *args, **env):
+        """On a terminal of its own, as systemd starts it; what it writes is seen by self.expect()."""
         env = self.environment(**self.env | env)
         pid, fd = pty.fork()
         if pid == 0:
-            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+            os.execve(BUILD / name, [name, *args], env)
         self.pid, self.fd, self.seen = pid, fd, b""
         self.addCleanup(self.reap)
 
@@ -943,9 +936,124 @@ class Failure(Steps):
         self.pid = None
         return os.waitstatus_to_exitcode(status)
 
+
+class Shell(OnTerminal):
+    """B8: the shell in the middle of the boot, and the way on."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        self.fifo = self.run_dir / "scaleway/continue"
+        self.env = {"SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_SYSROOT": str(self.root), "PS1": "prompt> "}
+
+    def mount(self):
+        subprocess.run(["mount", "-t", "tmpfs", "root", self.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root], check=True)
+
+    def go_on(self, status=0):
+        self.call("continue-boot", status=status, SCALEWAY_SYSROOT=str(self.root))
+
+    def wait_for_fifo(self):
+        deadline = time.monotonic() + 15
+        while not self.fifo.exists():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_left(self):
+        """Any shell; it has job control, and ^C is the shell's."""
+        self.start("scaleway-shell", "Hello.")
+        self.expect(b"Hello.")
+        self.expect(b"# ")
+        self.seen = b""
+        os.write(self.fd, b"\x03")
+        self.expect(b"# ")
+        os.write(self.fd, b"case $- in *m*) echo JOB-CONT''ROL;; esac; echo $?-$((40+2))\n")
+        self.expect(b"JOB-CONTROL")
+        self.expect(b"-42")
+        os.write(self.fd, b"exit 3\n")
+        self.assertEqual(self.end(), 0)
+        self.assertIn(b"The boot goes on.", self.seen)
+        self.assertFalse(self.fifo.exists())
+
+    def test_until_root(self):
+        self.start("scaleway-shell", "--until-root", "Mount one.")
+        self.expect(b"# ")
+        os.write(self.fd, b"exit\n")
+        self.expect(b"Nothing is mounted on /sysroot yet")
+        self.mount()
+        os.write(self.fd, b"exit\n")
+        self.assertEqual(self.end(), 0)
+
+    def test_continue_boot(self):
+        """From elsewhere; not before there is a root; what runs in the shell is hung up."""
+        self.go_on(status=1)
+        self.one_line("Nothing waits for continue-boot now")
+        self.start("scaleway-shell", "--until-root", "Mount one.")
+        self.expect(b"# ")
+        os.write(self.fd, b"sleep 300\n")
+        self.go_on(status=1)
+        self.one_line("Nothing is mounted on", "mount the root there first")
+        self.mount()
+        self.go_on()
+        self.assertEqual(self.end(), 0)
+        self.go_on(status=1)
+
+    def test_locked_or_no_terminal(self):
+        """Nothing but continue-boot goes on; what happens before a root is mounted is not forgotten."""
+        for env, stdin in (({"SCALEWAY_PROC_CMDLINE": "rd.shell=0"}, None), ({}, subprocess.DEVNULL)):
+            with self.subTest(env):
+                if stdin is None:
+                    self.start("scaleway-shell", "Hello.", **env)
+                    self.expect(b"because of rd.shell=0")
+                    self.assertNotIn(b"# ", self.seen)
+                    self.mount()
+                    self.go_on()
+                    self.assertEqual(self.end(), 0)
+                    self.assertNotIn(b"# ", self.seen)
+                    continue
+                p = subprocess.Popen([BUILD / "scaleway-shell", "Hello."], env=self.environment(**self.env), stdin=stdin,
+                                     stdout=subprocess.PIPE)
+                self.addCleanup(p.kill)
+                self.wait_for_fifo()
+                with self.assertRaises(subprocess.TimeoutExpired):
+                    p.wait(0.5)
+                self.go_on()
+                self.assertIn(b"this is no terminal", p.communicate(timeout=15)[0])
+                self.assertEqual(p.returncode, 0)
+
+    def test_shells_that_end_at_once(self):
+        """They must not be started for ever."""
+        for name in (".bash_profile", ".profile"):
+            (self.directory / name).write_text("echo BEGIN; exit\n")
+        self.start("scaleway-shell", "--until-root", "Mount one.", HOME=str(self.directory))
+        self.expect(b"No more shells are offered")
+        self.assertEqual(self.seen.count(b"BEGIN"), 3, self.seen)
+        self.mount()
+        self.go_on()
+        self.assertEqual(self.end(), 0)
+
+    def test_arguments(self):
+        for args in ([], ["a", "b"], ["--none", "a"]):
+            self.call("scaleway-shell", *args, status=1)
+        self.call("continue-boot", "x", status=1)
+
+
+class Failure(OnTerminal):
+    """C4: the part on the console"""
+
+    def setUp(self):
+        super().setUp()
+        self.verb = self.directory / "verb"
+        reboot = self.directory / "reboot"
+        reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
+        reboot.chmod(0o755)
+        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_FAILURE_PAUSE": "1"}
+        (self.run_dir / "scaleway/failure").write_text("nbd0: server '10.1.2.3' refused\nsecond\n")
+
     def test_reboots_without_key(self):
         begin = time.monotonic()
-        self.start()
+        self.start("scaleway-failure")
         self.expect(b"\x1b[1;31m")
         self.expect(b">>> Boot failed: nbd0: server '10.1.2.3' refused\r\n")
         self.expect(b"Press Enter within 1 s for a shell, else the server reboots.\r\n")
@@ -954,8 +1062,44 @@ class Failure(Steps):
         self.assertNotIn(b"second", self.seen)
         self.assertEqual(self.verb.read_text(), "reboot\n")
 
+    def signal_command(self, script):
+        self.signalled = self.directory / "signalled"
+        command = self.directory / "signal"
+        command.write_text(f"#!/bin/sh\nsignalled={self.signalled}\n{script}\n")
+        command.chmod(0o755)
+        return {"SCALEWAY_SIGNAL_COMMAND": str(command)}
+
+    def test_state(self):
+        """The reason, shortened, to the control plane; nothing of it on the console; only if states are signalled."""
+        env = self.signal_command('printf "%s\\n" "$#" "$1" >"$signalled"; echo NOISE; echo NOISE >&2')
+        self.start("scaleway-failure", **env)
+        self.assertEqual(self.end(), 5)
+        self.assertFalse(self.signalled.exists())
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="no")
+        self.assertEqual(self.end(), 5)
+        self.assertFalse(self.signalled.exists())
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.signalled.read_text(), "1\nfailed: nbd0: server '10.1.2.3' refused\n")
+        self.assertNotIn(b"NOISE", self.seen)
+        (self.run_dir / "scaleway/failure").write_text("x" * 300)
+        self.start("scaleway-failure", **env, SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertLessEqual(len(self.signalled.read_text().splitlines()[1]), 128)
+        self.assertRegex(self.signalled.read_text(), r"failed: x+\.\.\.\n$")
+
+    def test_state_that_is_not_taken(self):
+        """It costs the last three seconds at most, and neither the shell nor the reboot."""
+        begin = time.monotonic()
+        self.start("scaleway-failure", **self.signal_command("exec sleep 100"), SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+        self.assertLess(time.monotonic() - begin, 12)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+        self.start("scaleway-failure", SCALEWAY_SIGNAL_COMMAND="/nonexistent", SCALEWAY_FAILURE_STATE="yes")
+        self.assertEqual(self.end(), 5)
+
     def test_shell_on_enter(self):
-        self.start(SCALEWAY_FAILURE_PAUSE="30", PS1="prompt> ")
+        self.start("scaleway-failure", SCALEWAY_FAILURE_PAUSE="30", PS1="prompt> ")
         self.expect(b"Press Enter")
         time.sleep(0.3)
         os.write(self.fd, b"\x03\x1a\r")  # ^C and ^Z do not end it
@@ -987,7 +1131,7 @@ class Failure(Steps):
     def test_raw_terminal(self):
         """A program died and left the terminal raw: Enter is a carriage return there."""
         import tty
-        self.start(SCALEWAY_FAILURE_PAUSE="30")
+        self.start("scaleway-failure", SCALEWAY_FAILURE_PAUSE="30")
         tty.setraw(self.fd)
         self.expect(b"Press Enter")
         time.sleep(0.3)
@@ -997,7 +1141,7 @@ class Failure(Steps):
         self.assertEqual(self.end(), 5)
 
     def test_shell_at_once(self):
-        self.start(SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")
+        self.start("scaleway-failure", SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")
         self.expect(b"journalctl")
         os.write(self.fd, b"exit\n")
         self.assertEqual(self.end(), 5)
@@ -1005,7 +1149,7 @@ class Failure(Steps):
         self.assertEqual(self.verb.read_text(), "reboot\n")
 
     def test_poweroff(self):
-        self.start(SCALEWAY_FAILURE="poweroff")
+        self.start("scaleway-failure", SCALEWAY_FAILURE="poweroff")
         self.expect(b"else the server powers off.")
         self.assertEqual(self.end(), 5)
         self.assertEqual(self.verb.read_text(), "poweroff\n")
@@ -1015,7 +1159,7 @@ class Failure(Steps):
                              ("xrd.shell=0", False), ("rd.shell=0 rd.shell=1\n", False)):
             with self.subTest(line):
                 self.env["SCALEWAY_PROC_CMDLINE"] = line
-                self.start()
+                self.start("scaleway-failure")
                 time.sleep(0.3)
                 os.write(self.fd, b"\r")
                 if not locked:
@@ -1027,13 +1171,13 @@ class Failure(Steps):
 
     def test_locked_although_shell_is_set(self):
         self.env["SCALEWAY_PROC_CMDLINE"] = "rd.shell=0"
-        self.start(SCALEWAY_FAILURE="shell")
+        self.start("scaleway-failure", SCALEWAY_FAILURE="shell")
         self.assertEqual(self.end(), 5)
         self.assertIn(b"The server reboots in 1 s.", self.seen)
         self.assertNotIn(b"journalctl", self.seen)
 
     def test_bad_setting(self):
-        self.start(SCALEWAY_FAILURE="explode\x1b", SCALEWAY_FAILURE_PAUSE="1")
+        self.start("scaleway-failure", SCALEWAY_FAILURE="explode\x1b", SCALEWAY_FAILURE_PAUSE="1")
         self.expect(b"SCALEWAY_FAILURE='explode?'")
         self.assertEqual(self.end(), 5)
         self.assertEqual(self.verb.read_text(), "reboot\n")
@@ -1051,7 +1195,7 @@ class Failure(Steps):
 
     def test_hang_up(self):
         """The terminal goes away while it waits: it must neither spin nor stop."""
-        self.start(SCALEWAY_FAILURE_PAUSE="2")
+        self.start("scaleway-failure", SCALEWAY_FAILURE_PAUSE="2")
         self.expect(b"Press Enter")
         os.close(self.fd)
         self.fd = None
@@ -1068,7 +1212,7 @@ class Failure(Steps):
                                         "echo 'a.service loaded failed failed A\x1b'\n"
                                         "echo '  b.mount  loaded failed x'\n")
         (fake / "systemctl").chmod(0o755)
-        self.start(PATH=f"{fake}:{os.environ['PATH']}")
+        self.start("scaleway-failure", PATH=f"{fake}:{os.environ['PATH']}")
         self.expect(b">>> Boot failed: failed units: a.service, b.mount\r\n")
         self.assertEqual(self.end(), 5)
 
@@ -1079,7 +1223,7 @@ class Failure(Steps):
         for script in ("exec sleep 100", "exec yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "exit 1"):
             (fake / "systemctl").write_text(f"#!/bin/sh\n{script}\n")
             (fake / "systemctl").chmod(0o755)
-            self.start(PATH=f"{fake}:{os.environ['PATH']}")
+            self.start("scaleway-failure", PATH=f"{fake}:{os.environ['PATH']}")
             self.assertEqual(self.end(), 5)
             self.assertLess(len(self.seen), 2000)
             self.reap()
@@ -1113,11 +1257,124 @@ class Failure(Steps):
     def test_bad_reason_file(self):
         for content in (b"\x1b[2J\xff\n", b"x" * 100000):
             (self.run_dir / "scaleway/failure").write_bytes(content)
-            self.start(PATH="/nonexistent")
+            self.start("scaleway-failure", PATH="/nonexistent")
             self.assertEqual(self.end(), 5)
             self.assertLess(len(self.seen), 2000)
             self.assertNotIn(b"\x1b[2J", self.seen)
             self.reap()
+
+
+class Kexec(Steps):
+    """B9, up to the system call, in whose place a program stands that writes down what it got."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.directory / "root"
+        (self.root / "boot").mkdir(parents=True)
+        for name, content in (("vmlinuz-6.9.0", "old"), ("vmlinuz-6.12.0", "new"), ("initrd.img-6.12.0", "initrd")):
+            (self.root / "boot" / name).write_text(content)
+        (self.root / "vmlinuz").symlink_to("boot/vmlinuz-6.12.0")
+        (self.run_dir / "scaleway/kexec").mkdir()
+        self.loaded = self.directory / "loaded"
+        self.stub = self.directory / "kexec"
+        self.stub.write_text(f"""#!/bin/sh
+            for a; do
+                case $a in
+                    --initrd=*) printf 'initrd: '; cat "${{a#*=}}"; echo ;;
+                    /proc/*) printf 'kernel: '; cat "$a"; echo ;;
+                    *) printf '%s\\n' "$a" ;;
+                esac
+            done >{self.loaded}
+            """)
+        self.stub.chmod(0o755)
+
+    def kexec(self, *args, **more):
+        env = {"SCALEWAY_SYSROOT": str(self.root), "SCALEWAY_KEXEC": str(self.stub),
+               "SCALEWAY_PROC_CMDLINE": "console=ttyS0 boot=local"} | more
+        return self.call("scaleway-kexec", *args, **env)
+
+    def test_latest(self):
+        self.kexec("--initrd=latest", "--append=quiet a=b", "--state=", "load", "latest")
+        self.assertEqual(self.loaded.read_text().splitlines(),
+                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes quiet a=b", "initrd: initrd",
+                          "kernel: new"])
+        self.one_line("Loaded the kernel 'vmlinuz-6.12.0' with the initrd 'initrd.img-6.12.0'.")
+
+    def test_paths(self):
+        """No initrd; a link of the root's own; the empty options that the unit gives."""
+        self.kexec("--initrd=", "--append=", "--state=", "load", "/vmlinuz")
+        self.assertEqual(self.loaded.read_text().splitlines(),
+                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes", "kernel: new"])
+        self.one_line("without an initrd")
+
+    def test_initrd_of_a_path(self):
+        self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.12.0")
+        self.assertIn("initrd: initrd", self.loaded.read_text())
+
+    def test_downloads(self):
+        (self.run_dir / "scaleway/kexec/kernel").write_text("from afar")
+        self.kexec("--initrd=http://x/y", "load", "https://x/z", status=1)
+        self.one_line("Failed to open the initrd 'http://x/y'")
+        (self.run_dir / "scaleway/kexec/initrd").write_text("from there")
+        self.kexec("--initrd=http://x/y", "load", "https://x/z")
+        self.assertEqual(self.loaded.read_text().splitlines()[2:], ["initrd: from there", "kernel: from afar"])
+
+    def test_state(self):
+        """The second kernel signals nothing if the first one's last state got through."""
+        (self.run_dir / "scaleway/state").write_text("booted\n")
+        self.kexec("--append=x", "--state=booted", "load", "latest")
+        self.assertIn("is_in_kexec=yes NO_SIGNAL_STATE=1 x\n", self.loaded.read_text())
+
+    def test_state_comes_late(self):
+        env = self.environment(SCALEWAY_SYSROOT=str(self.root), SCALEWAY_KEXEC=str(self.stub))
+        with subprocess.Popen([BUILD / "scaleway-kexec", "--state=booted", "load", "latest"], env=env, stderr=subprocess.PIPE) as p:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                p.wait(0.5)
+            self.assertFalse(self.loaded.exists())
+            (self.run_dir / "scaleway/state").write_text("booted\n")
+            self.assertEqual(p.wait(10), 0)
+        self.assertIn("NO_SIGNAL_STATE=1", self.loaded.read_text())
+
+    def test_state_is_not_taken(self):
+        (self.run_dir / "scaleway/state").write_text("kernel-started\n")
+        self.kexec("--state=booted", "load", "latest")
+        self.assertNotIn("NO_SIGNAL_STATE", self.loaded.read_text())
+        self.assertIn("has not taken the state 'booted'", self.err)
+
+    def test_wrong_files(self):
+        """One line each, and nothing is loaded."""
+        outside = self.directory / "outside"
+        outside.write_text("outside")
+        (self.root / "boot/outside").symlink_to(outside)
+        (self.root / "boot/up").symlink_to("../../outside")
+        (self.root / "boot/empty").touch()
+        os.mkfifo(self.root / "boot/fifo")
+        for kernel in ("/boot/none", "/boot", "/boot/outside", "/boot/up", "/boot/empty", "/boot/fifo", "http://not/downloaded"):
+            with self.subTest(kernel):
+                self.kexec("load", kernel, status=1)
+                self.one_line(f"Failed to open the kernel '{kernel}'", "booting without kexec")
+        self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.9.0", status=1)
+        self.one_line("The root file system has no initrd in /boot for vmlinuz-6.9.0")
+        shutil.rmtree(self.root / "boot")
+        self.kexec("load", "latest", status=1)
+        self.one_line("The root file system has no kernel in /boot")
+        self.assertFalse(self.loaded.exists())
+
+    def test_program_fails(self):
+        self.stub.write_text("#!/bin/sh\nexit 3\n")
+        self.kexec("load", "latest", status=1)
+        self.kexec("load", "latest", status=1, SCALEWAY_KEXEC="/nonexistent")
+        self.one_line("no kexec_file_load()")
+
+    def test_jump_and_unload(self):
+        self.assertIn(">>> Starting the second kernel", self.kexec("jump"))
+        self.assertEqual(self.loaded.read_text(), "--exec\n")
+        self.kexec("unload")
+        self.assertEqual(self.loaded.read_text(), "--unload\n")
+
+    def test_arguments(self):
+        for args in ([], ["load"], ["load", "a", "b"], ["jump", "x"], ["start"]):
+            self.kexec(*args, status=1)
 
 
 if __name__ == "__main__":

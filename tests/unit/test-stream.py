@@ -632,6 +632,73 @@ class Network(Streams):
             self.assertEqual((r.returncode, r.stderr), (0, ""))
 
 
+class Files(Streams):
+    """--file: the bytes as they are, or no file."""
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.target / "kernel"
+        self.body = tarballs.COMPRESSORS["gz"](PAYLOAD)
+
+    def fetch(self, url, *options, **more):
+        return self.stream(url, "--file", *options, target=self.file, **more)
+
+    def test_file(self):
+        """Not unpacked; the one that was there is replaced, and nobody else can read it."""
+        self.file.write_bytes(b"old")
+        self.file.chmod(0o644)
+        lines = self.fetch(self.server.add("a", self.body), f"--sha256={hashlib.sha256(self.body).hexdigest()}")
+        self.assertEqual(self.file.read_bytes(), self.body)
+        self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
+        self.assertEqual(os.listdir(self.target), ["kernel"])
+        self.assertRegex(lines[-1], r"^Downloaded '.*/kernel', \d\.\d MB, in \d+\.\d s\.$")
+
+    def test_resume_and_restart(self):
+        for plan in ([{"cut": 1000000}, {}], [{"cut": 1000000}, {"ranges": False}]):
+            with self.subTest(plan):
+                self.fetch(self.server.add("a", self.body, *plan))
+                self.assertEqual(self.file.read_bytes(), self.body)
+
+    def test_failures(self):
+        """Of an old file nothing is left either: it would be taken for the new one."""
+        for body, plan, options, reason in (
+            (b"", {}, [], "empty"),
+            (self.body, {"status": 404}, [], "404"),
+            (self.body, {}, ["--sha256=" + "0" * 64], "checksum does not match"),
+            (self.body, {"stall": 1000000, "etag": None}, ["--timeout=1"], "Download failed"),
+        ):
+            with self.subTest(reason):
+                self.file.write_bytes(b"old")
+                lines = self.fetch(self.server.add("a", body, plan), *options, status=1)
+                self.assertRegex(lines[-1], reason)
+                self.assertEqual(os.listdir(self.target), [])
+
+    def test_no_place(self):
+        self.file = self.base / "none/kernel"
+        self.assertRegex(self.fetch(self.server.add("a", self.body), status=1)[-1], "Failed to open the directory")
+        self.file = f"{self.target}/"
+        self.assertRegex(self.fetch(self.server.add("a", self.body), status=1)[-1], "is a directory")
+
+    def test_symlink_is_replaced(self):
+        other = self.base / "other"
+        other.write_bytes(b"other")
+        self.file.symlink_to(other)
+        self.fetch(self.server.add("a", self.body))
+        self.assertFalse(self.file.is_symlink())
+        self.assertEqual(other.read_bytes(), b"other")
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_too_large(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", self.target], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.target], check=True)
+        url = self.server.add("a", self.body)
+        self.assertRegex(self.fetch(url, status=1)[-1], "Not enough space: the file alone is")
+        self.assertEqual(os.listdir(self.target), [])
+        url = self.server.add("b", self.body, {"length": None})
+        self.assertRegex(self.fetch(url, status=1)[-1], "Not enough space for")
+        self.assertEqual(os.listdir(self.target), [])
+
+
 class Tls(Streams):
     def setUp(self):
         super().setUp()

@@ -4,7 +4,7 @@
 import re
 
 import documents
-from bench import BASE_CMDLINE, STATES
+from bench import BASE_CMDLINE, COST
 from testing import absent, check, contains, equal, in_order, rows
 from vm import LOGIN, initrd_probe
 
@@ -42,7 +42,6 @@ def test_newstyle(bench):
     in_order(times, "order of the boot (A1 A2 A6 A20)")
     sees_the_metadata(bench, console)
 
-    equal(len(bench.requests("GET", "/conf")), 1, "one fetch per boot (A5)")
     probe = vm.probe("probe")
     sees_the_units(probe)
     for name, command in CONFINED.items():
@@ -57,7 +56,7 @@ def test_newstyle(bench):
     # ds-identify goes by the DMI vendor or the word scaleway of the command line; cloud-init itself also by the folder.
     vm.run("PATH=/usr/sbin:/usr/bin /usr/lib/cloud-init/ds-identify --force", ok=None)
     contains(vm.run("cat /run/cloud-init/cloud.cfg"), r"datasource_list:.*\bScaleway\b", "cloud-init's detection (A21)")
-    equal(bench.final_states(), STATES, "one of each state, and no more (A10)")
+    equal(bench.cost(), COST, "requests to the control plane: one fetch (A5), one of each state (A10), and no more")
 
 
 def sees_the_metadata(bench, console):

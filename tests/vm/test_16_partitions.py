@@ -5,7 +5,7 @@ import os
 
 import disks
 import documents
-from bench import BASE_CMDLINE
+from bench import BASE_CMDLINE, COST
 from disks import LVM, ROOT, Partition
 from testing import absent, check, contains, equal, options, rows
 from vm import initrd_probe
@@ -26,12 +26,6 @@ def has_its_root_on(bench, vm, device, remote=True):
         absent(netdev, "_netdev", "utab")
 
 
-def fails(vm, reason):
-    vm.wait_for(reason, 240)
-    equal(vm.wait_exit(180), "guest-reset", "the server reboots after a pause")
-    absent(vm.console.text, r"Kernel panic|^\S+ login: ", "neither a panic nor a boot")
-
-
 @rows("B2")
 def test_gpt_by_name(bench):
     """The name is exactly root; a Linux partition with a lower number has a name that is nearly that."""
@@ -40,6 +34,7 @@ def test_gpt_by_name(bench):
     vm = bench.boot()
     has_its_root_on(bench, vm, "/dev/nbd0p2")
     contains(vm.console.text, r"The root is partition 2 of '/dev/nbd0', named 'root'\.", "console")
+    equal(bench.cost(), COST, "requests to the control plane")
 
 
 @rows("B2")
@@ -91,13 +86,13 @@ def test_dos(bench):
     has_its_root_on(bench, vm, "/dev/nbd0p5")
 
 
-@rows("B2")
+@rows("B2", "C4")
 def test_no_root_among_them(bench):
     partitions = [Partition(disks.GPT_EFI, name="EFI"), Partition(disks.GPT_SWAP, name="ROOT"), Partition(disks.GPT_SWAP)]
     bench.build_disk(disks.partitioned, "gpt", partitions)
-    vm = bench.boot(initrd="lean")
-    fails(vm, r"'/dev/nbd0' has a GPT partition table with 3 partitions, but none is named 'root' and none has the type Linux; "
-              "set root= on the command line or as a server tag")  # fmt: skip
+    bench.boot(initrd="lean")
+    bench.wait_failed("'/dev/nbd0' has a GPT partition table with 3 partitions, but none is named 'root' and none has the type Linux; "
+                      "set root= on the command line or as a server tag")  # fmt: skip
 
 
 @rows("B2")
@@ -119,12 +114,12 @@ def test_lvm_by_name_of_the_volume(bench):
     has_its_root_on(bench, vm, "/dev/mapper/test--group-root")
 
 
-@rows("B2")
+@rows("B2", "C4")
 def test_lvm_without_lvm(bench):
     """The lean initrd has none, and says so."""
     bench.build_disk(disks.volume_group)
-    vm = bench.boot(initrd="lean")
-    fails(vm, r"'/dev/nbd0' is an LVM physical volume\. .* there is no lvm in this initrd")
+    bench.boot(initrd="lean")
+    bench.wait_failed(r"'/dev/nbd0' is an LVM physical volume\. .* there is no lvm in this initrd")
 
 
 @rows("B2")
@@ -162,6 +157,7 @@ def test_local_disk(bench):
     vm = boot_from_vda(bench, initrd="lean")
     has_its_root_on(bench, vm, "/dev/vda", remote=False)
     touched_no_nbd(vm)
+    equal(bench.cost(), COST, "requests to the control plane")
 
 
 @rows("B3")

@@ -2,19 +2,19 @@
 """boot=live: an archive is installed on a volume that is empty, and only there; later boots are from what was installed."""
 
 import os
-import signal
 import subprocess
 
 import archives
 import disks
 import documents
-from bench import BASE_CMDLINE, STATES
+import webserver
+from bench import BASE_CMDLINE, COST, STATES
 from disks import ROOT, Partition
-from process import find, wait_until
+from process import find
 from testing import absent, check, contains, equal, options, rows
 from vm import initrd_probe
 
-URL = "http://10.42.0.1:8080/root.tar"
+URL = f"http://10.42.0.1:{webserver.PORT}/root.tar"
 WITHOUT_ROOT = " ".join(word for word in BASE_CMDLINE.split() if not word.startswith("root="))
 NBD = "ls -d /sys/block/nbd*; systemctl --no-pager --plain --no-legend --all list-units 'scaleway-nbd@*'"
 MIB = 1 << 20
@@ -25,16 +25,15 @@ def tags(*more):
     return ["boot=live", f"rescue_image={URL}", *more]
 
 
-def web_server(bench):
+def web_server(bench, limit=None):
     """With the root image as an archive; the network is there after the first boot()."""
-    web = archives.WebServer(bench)
+    web = webserver.WebServer(bench, limit=limit)
     web.add(archives.root_archive(bench.parts.root), "root.tar")
     return web
 
 
-def image_requests(bench):
-    with open(os.path.join(bench.folder, "www.log"), encoding="utf-8") as f:
-        return f.read().count('"GET /root.tar')
+def image_requests(web):
+    return [(r["method"], r["status"]) for r in web.requests() if r["path"] == "/root.tar"]
 
 
 def label(bench):
@@ -49,32 +48,32 @@ def stop_in_good_order(vm):
     vm.kill()
 
 
-def fails(bench, vm, reason, states=("kernel-started",)):
-    vm.wait_for(rf"^>>> Boot failed: .*{reason}", 240)
-    equal(vm.wait_exit(120), "guest-shutdown", "what the server does then")
-    absent(vm.console.text, " login: ", "no login prompt")
-    equal(bench.states(), list(states), "states")
+def fails(bench, reason, installs=True):
+    """installs: booted was signalled, as the installation had begun."""
+    bench.wait_failed(reason, mounted=installs, ends="guest-shutdown")
+    equal(bench.states()[:-1], STATES if installs else STATES[:1], "states before the last one")
 
 
 @rows("B6")
 @options(timeout=900)
 def test_volume(bench):
     """A power cut in the middle of the installation, the same again to its end, and a boot from it."""
+    archives.root_archive(bench.parts.root)
     bench.build_disk(disks.empty, SIZE)
     vm = bench.boot(tags=tags())
-    web = web_server(bench)
-    wait_until(lambda: image_requests(bench) == 1, 120, "request for the image")
-    web.child.send(signal.SIGSTOP)
+    web = web_server(bench, limit=(8 * MIB, 16 << 10))
+    vm.wait_for(r"scaleway-stream\S* \S+ MB of \S+ MB")
     equal(bench.wait_states(), STATES, "states that the control plane saw during the installation")
     contains(vm.console.text, r"'/dev/nbd0' is empty: installing the image\.", "console")
-    absent(vm.console.text, "The image is installed", "the installation goes on")
     vm.kill()
-    web.child.send(signal.SIGCONT)
+    web.kill()
+    equal(image_requests(web), [], "answers that were at their end")
     equal(label(bench), "scw-installing", "label of the file system")
+    web.start()
 
     # Nobody takes it for a root.
-    vm = bench.boot(tags=["rd.scaleway.failure=poweroff"], initrd="lean")
-    fails(bench, vm, "an installation that was not finished; boot=live does it again")
+    bench.boot(tags=["rd.scaleway.failure=poweroff"], initrd="lean")
+    fails(bench, "an installation that was not finished; boot=live does it again", installs=False)
 
     vm = bench.boot(tags=tags())
     bench.wait_booted()
@@ -84,9 +83,8 @@ def test_volume(bench):
     contains(vm.run("stat -c '%U:%G %a' /etc/shadow /usr/bin/su"), r"^root:shadow 640\nroot:root 4755$", "owners and modes")
     equal(vm.run("systemctl --failed --no-legend --plain").strip(), "", "failed units of the system")
     vm.run("test -d /run/scaleway && ! grep -q /run/scaleway/live /proc/mounts")
-    equal(bench.final_states(), STATES, "states, each once")
-    equal(len(bench.requests("GET", "/conf")), 1, "requests for metadata")
-    equal(image_requests(bench), 2, "requests for the image")
+    equal(bench.cost(), COST, "requests to the control plane, each state once")
+    equal(image_requests(web), [("GET", 200)], "requests for the image")
     vm.run("echo kept >/root/file")
     stop_in_good_order(vm)
     subprocess.run([find("e2fsck"), "-fn", bench.disk], check=True, capture_output=True)
@@ -95,7 +93,8 @@ def test_volume(bench):
     bench.wait_booted()
     contains(vm.console.text, r"'/dev/nbd0' holds a file system of type 'ext4', labelled 'root': booting from it\.", "console")
     equal(vm.read("/root/file"), "kept\n", "a file of the boot before")
-    equal(image_requests(bench), 2, "requests for the image")
+    equal(bench.cost(), COST, "requests to the control plane")
+    equal(image_requests(web), [("GET", 200)], "requests for the image")
 
 
 @rows("B6", "B3")
@@ -106,7 +105,7 @@ def test_local_disk(bench):
     drive = ["-drive", f"file={bench.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
     boot = {"nbd": None, "base": WITHOUT_ROOT, "metadata": {"volumes": {"0": documents.volume("device://dev/vda")}}, "qemu": drive}
     vm = bench.boot(tags=tags("live_mkfs=btrfs", "NO_SIGNAL_STATE=1"), overlay=initrd_probe([NBD]), **boot)
-    web_server(bench)
+    web = web_server(bench)
     vm.wait_login()
     contains(vm.run("findmnt -no SOURCE,FSTYPE,LABEL /"), r"^/dev/vda\s+btrfs\s+root$", "root")
     absent(vm.probe("probe")[NBD], r"^/sys/block/nbd|^scaleway-nbd@", "NBD in the initrd")
@@ -119,7 +118,7 @@ def test_local_disk(bench):
     vm = bench.boot(tags=["boot=live"], **boot)
     bench.wait_booted()
     equal(vm.read("/root/file"), "kept\n", "a file of the boot before")
-    equal(image_requests(bench), 1, "requests for the image")
+    equal(image_requests(web), [("GET", 200)], "requests for the image")
 
 
 @rows("B6", "C4")
@@ -137,8 +136,8 @@ def test_foreign_data(bench):
     for reason, data in cases.items():
         disks.holding(None, bench.disk, data, size=SIZE)
         before = archives.sha256(bench.disk)
-        vm = bench.boot(tags=tags("rd.scaleway.failure=poweroff"))
-        fails(bench, vm, reason)
+        bench.boot(tags=tags("rd.scaleway.failure=poweroff"))
+        fails(bench, reason, installs=False)
         bench.server.stop()
         equal(archives.sha256(bench.disk), before, "checksum of the disk")
 
@@ -153,38 +152,38 @@ def test_foreign_data(bench):
 @options(timeout=900)
 def test_failures(bench):
     """Whatever goes wrong is told in one line; the next boot installs."""
+    off = "rd.scaleway.failure=poweroff"
     bench.build_disk(disks.empty, 64)
-    vm = bench.boot(tags=tags("rd.scaleway.failure=poweroff"), nbd="nbdkit-readonly")
+    bench.boot(tags=tags(off), nbd="nbdkit-readonly")
     web = web_server(bench)
-    fails(bench, vm, "'/dev/nbd0' holds nothing, and it is read-only")
+    fails(bench, "'/dev/nbd0' holds nothing, and it is read-only", installs=False)
 
-    vm = bench.boot(tags=tags("live_mkfs=btrfs", "rd.scaleway.failure=poweroff"))
-    fails(bench, vm, "mkfs.btrfs on '/dev/nbd0' failed: .*(too small|minimum|size)", STATES)
+    bench.boot(tags=["boot=live", off])
+    fails(bench, "'/dev/nbd0' holds nothing, and there is no usable image to install: set rescue_image=URL", installs=False)
+
+    bench.boot(tags=tags("live_mkfs=btrfs", off))
+    fails(bench, "mkfs.btrfs on '/dev/nbd0' failed: .*(too small|minimum|size)")
 
     # On the same volume, of which mkfs has left nothing that is known.
-    vm = bench.boot(tags=tags("rd.scaleway.failure=poweroff"))
-    fails(bench, vm, "Not enough space", STATES)
+    vm = bench.boot(tags=tags(off))
+    fails(bench, "Not enough space: the archive alone is")
     contains(vm.console.text, "'/dev/nbd0' holds a file system that was not finished: installing", "console")
 
     os.truncate(bench.disk, 0)
     disks.empty(None, bench.disk, SIZE)
-    vm = bench.boot(tags=["boot=live", f"rescue_image={URL}.gone", "rd.scaleway.failure=poweroff"])
-    fails(bench, vm, "404", STATES)
+    bench.boot(tags=["boot=live", f"rescue_image={URL}.gone", off])
+    fails(bench, "404")
 
-    web.write("small.tar", small_archive())
-    image = [f"rescue_image={web.url('small.tar')}", f"rescue_image_sha256={'0' * 64}"]
-    vm = bench.boot(tags=["boot=live", *image, "rd.scaleway.failure=poweroff"])
-    fails(bench, vm, "checksum", STATES)
+    small = os.path.join(bench.folder, "small.tar")
+    archives.small(small, "tar", {"file": b"content"})
+    web.add(small, "small.tar")
+    bench.boot(tags=["boot=live", f"rescue_image={web.url('small.tar')}", f"rescue_image_sha256={'0' * 64}", off])
+    fails(bench, "checksum")
 
     checksum = archives.sha256(archives.root_archive(bench.parts.root))
     vm = bench.boot(tags=tags(f"rescue_image_sha256={checksum}"))
     bench.wait_booted()
     contains(vm.run("findmnt -no SOURCE,FSTYPE,LABEL /"), r"^/dev/nbd0\s+ext4\s+root$", "root")
-
-
-def small_archive():
-    done = subprocess.run(["tar", "-c", "-C", "/etc", "hostname"], capture_output=True, check=True)
-    return done.stdout
 
 
 @rows("B6")

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "macro.h"
+#include "time-util.h"
+
+/* A shell for a person at the console. All of these take standard input as the terminal. */
+
+/* Makes the terminal usable, whatever mode a program left it in, and takes it as this session's controlling
+ * terminal. False if standard input is no terminal. */
+bool console_prepare(void);
+
+/* True if no shell may be offered: rd.shell=0 on the kernel command line. */
+bool console_shell_is_locked(void);
+
+/* Forgets what was typed before and waits for Enter. True if it came before the time deadline. If the terminal goes
+ * away the rest of the time is waited out. */
+bool console_wait_for_enter(usec_t deadline);
+
+/* Starts an interactive shell that has the terminal, and waits until it has ended or, if event_fd is not negative, until that
+ * descriptor is readable; then the shell is hung up. Returns 0, or a negative errno if no shell could be started; how the shell
+ * ended does not matter. */
+_must_check_ int console_shell(int event_fd);

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Root images that systemd does not run: Debian 13 with sysvinit, and with OpenRC. As old images are: no kernel modules for this
+kernel, an empty /dev, a getty on the serial port, and a root in fstab that is checked. Each takes a quarter of a minute to build."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import bench_peers
+import image
+from process import find, need
+
+SUITE = "trixie"
+PACKAGES = ["initscripts", "sysvinit-core", "login", "passwd", "mount", "procps", "e2fsprogs", "iproute2"]
+KINDS = {"sysvinit": ["sysv-rc"], "openrc": ["openrc"]}
+SIZE = "512M"
+WITHOUT = ["boot", "usr/share/man", "usr/share/doc", "usr/share/info", "usr/share/locale", "var/cache", "var/lib/apt"]
+GETTY = "T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100\n"
+FILES = {
+    "etc/fstab": "LABEL=root / ext4 errors=remount-ro 0 1\n",
+    "etc/hostname": "debian\n",
+    "etc/hosts": "127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n",
+    "etc/resolv.conf": "",
+}
+
+
+def root(kind):
+    """Path of the image, cached; kind: a key of KINDS."""
+    need("mmdebstrap", "mke2fs", "openssl")
+    with open(__file__, encoding="utf-8") as f:
+        key = bench_peers.digest(f.read(), kind)
+    return bench_peers.cached(f"root-{kind}.ext4", key, lambda path: build(kind, path))
+
+
+def build(kind, path):
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as name:
+        tree = pathlib.Path(name) / "tree"
+        packages = ",".join([*PACKAGES, *KINDS[kind]])
+        bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={packages}", SUITE, str(tree),
+                         image.mirror()])  # fmt: skip
+        strip(tree)
+        bench_peers.run(["truncate", f"--size={SIZE}", path])
+        bench_peers.run([find("mke2fs"), "-q", "-t", "ext4", "-L", "root", "-E", "assume_storage_prezeroed=1", "-d", str(tree), path])
+
+
+def strip(tree):
+    for name in [*WITHOUT, "dev"]:
+        for path in (tree / name).glob("*"):
+            bench_peers.remove(path)
+    for name, text in FILES.items():
+        (tree / name).write_text(text)
+    inittab = tree / "etc/inittab"
+    lines = [line for line in inittab.read_text().splitlines(keepends=True) if "getty" not in line]
+    inittab.write_text("".join(lines) + GETTY)
+    password = subprocess.run(["openssl", "passwd", "-6", image.ROOT_PASSWORD], check=True, capture_output=True, text=True).stdout
+    shadow = tree / "etc/shadow"
+    others = [line for line in shadow.read_text().splitlines(keepends=True) if not line.startswith("root:")]
+    shadow.write_text("".join([f"root:{password.strip()}:20000:0:99999:7:::\n", *others]))

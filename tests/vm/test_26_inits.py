@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Images with another init than systemd, of which the initrd must not expect anything."""
+
+import shutil
+import subprocess
+
+import documents
+import inits
+from bench import debugfs
+from process import find, need
+from testing import absent, contains, equal, options, rows
+
+NODES = {"console": "05:01", "null": "01:03", "zero": "01:05", "ptmx": "05:02", "tty": "05:00", "random": "01:08", "urandom": "01:09"}
+
+
+def boots(bench, kind, initrd=None):
+    need("e2fsck")
+    disk = bench.build_disk(lambda _, path: shutil.copyfile(inits.root(kind), path))
+    vm = bench.boot(initrd=initrd)
+    bench.wait_booted()
+
+    equal(vm.run("readlink /proc/1/exe").strip(), "/usr/sbin/init", "what runs as the first process")
+    contains(vm.run("/sbin/init --version"), "SysV init version", "what that is")
+    contains(vm.read("/proc/mounts"), r"^/dev/nbd0 / ext4 rw,", "root")
+    has_the_kernels_file_systems(vm)
+    what = "/run is that of the initrd"
+    contains(vm.read("/run/scw-metadata.cache"), f"^ID={documents.SERVER_ID}$", what)
+    equal(vm.run("readlink /run/oc-metadata.cache").strip(), "scw-metadata.cache", what)
+    vm.run("test -e /run/scaleway/remote-boot && test -e /run/scaleway/options.json")
+    absent(vm.run("cat /proc/[0-9]*/comm"), "^systemd-(journal|network)|^scaleway-", "processes of the initrd")
+    vm.run("echo written >/etc/written && sync")
+
+    vm.kill()
+    # What lies in the journal is not yet in its place.
+    subprocess.run([find("e2fsck"), "-p", "-E", "journal_only", disk], check=True, capture_output=True)
+    equal(bench.root_file("/etc/written"), "written\n", "a file that was written")
+    for name, numbers in NODES.items():
+        node = debugfs(disk, f"stat /dev/{name}").stdout
+        contains(node, "Type: character special", f"/dev/{name} on the disk itself: {node}")
+        contains(node, rf"Device major/minor number: {numbers} ", f"/dev/{name} on the disk itself")
+    return vm
+
+
+def has_the_kernels_file_systems(vm):
+    mounts = vm.read("/proc/mounts")
+    for path, kind in {"/proc": "proc", "/sys": "sysfs", "/run": "tmpfs", "/dev": "devtmpfs"}.items():
+        equal(len([line for line in mounts.splitlines() if line.split()[1:3] == [path, kind]]), 1, f"{path}, once: {mounts}")
+    vm.run("test -r /proc/self/status -a -r /sys/class/net/lo/mtu -a -b /dev/nbd0 -a -c /dev/ttyS0")
+    vm.run("echo >/dev/null && head -c 16 /dev/urandom >/run/random && test -s /run/random")
+
+
+@rows("A18", "B1")
+@options(timeout=600)
+def test_sysvinit(bench):
+    vm = boots(bench, "sysvinit")
+    contains(vm.console.text, "^INIT: Entering runlevel: 2", "what starts the services")
+    absent(vm.console.text, "OpenRC", "what does not")
+
+
+@rows("A18", "B1")
+@options(timeout=600)
+def test_openrc(bench):
+    """In the lean initrd."""
+    vm = boots(bench, "openrc", initrd="lean")
+    contains(vm.console.text, "OpenRC .* is starting up Linux", "what starts the services")
