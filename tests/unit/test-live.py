@@ -27,7 +27,7 @@ UNFINISHED = "scw-installing"
 
 
 class Live(unittest.TestCase):
-    """B6"""
+    """rows: B6, C4"""
 
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-live-"))

@@ -149,7 +149,7 @@ def test_foreign_data(bench):
 
 
 @rows("B6", "C4", "C5")
-@options(timeout=900)
+@options(timeout=1200)
 def test_failures(bench):
     """Whatever goes wrong is told in one line; the next boot installs."""
     off = "rd.scaleway.failure=poweroff"
