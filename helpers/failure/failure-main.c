@@ -91,6 +91,19 @@ static void show(const char *reason) {
         (void) fflush(stdout);
 }
 
+static bool wait_for_enter(unsigned pause) {
+        usec_t deadline = now_usec() + pause * USEC_PER_SEC, now;
+
+        if (console_wait_for_enter(deadline, -EBADF) == CONSOLE_ENTER)
+                return true;
+
+        /* If the terminal has gone: nothing reboots faster for that. */
+        now = now_usec();
+        if (now < deadline)
+                sleep_usec(deadline - now);
+        return false;
+}
+
 static void offer_shell(Action action, unsigned pause, bool have_terminal, bool locked) {
         int r;
 
@@ -106,7 +119,7 @@ static void offer_shell(Action action, unsigned pause, bool have_terminal, bool 
                 (void) printf("Press Enter within %u s for a shell, else the server %s.\n", pause,
                               actions[action].words);
                 (void) fflush(stdout);
-                if (!console_wait_for_enter(now_usec() + pause * USEC_PER_SEC))
+                if (!wait_for_enter(pause))
                         return;
         }
 

@@ -40,6 +40,33 @@ int drop_in_add_options(UnitFile *u, const Options *o, const char *unit) {
         return n;
 }
 
+int drop_in_add_mount_options(UnitFile *u, const Options *o, const char *variable, const char *otherwise) {
+        static const OptionId ids[] = { OPTION_RO, OPTION_RW, OPTION_ROOTFLAGS };
+        const char *flags = options_get_string(o, OPTION_ROOTFLAGS), *word;
+        _cleanup_free_ char *value = NULL;
+        int r;
+
+        unit_file_section(u, "Service");
+        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                _cleanup_free_ char *origin = NULL;
+
+                if (options_origin(o, ids[i]) == ORIGIN_DEFAULT)
+                        continue;
+                r = options_describe(o, ids[i], &origin);
+                if (r < 0)
+                        return r;
+                unit_file_comment(u, origin);
+        }
+
+        word = options_get_bool(o, OPTION_RO) ? "ro" : options_get_bool(o, OPTION_RW) ? "rw" : otherwise;
+        r = asprintf_to(&value, "%s%s%s", word, *word && flags ? "," : "", flags ?: "");
+        if (r < 0)
+                return r;
+
+        unit_file_environment(u, variable, value);
+        return 0;
+}
+
 static int write_below(UnitFile *u, const char *unit, int dir_fd, const char *name) {
         _cleanup_free_ char *path = NULL;
         int r;

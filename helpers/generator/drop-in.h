@@ -12,6 +12,10 @@ _must_check_ int drop_in_add_options(UnitFile *u, const Options *o, const char *
  * -ENOMEM. */
 _must_check_ int drop_in_add_value(UnitFile *u, const Options *o, OptionId id, const char *variable, const char *value);
 
+/* Adds variable=OPTIONS of the mount: ro, or rw, or if neither is on the command line the word otherwise, which may be empty;
+ * then rootflags=, so that they may say otherwise. A line for each says where it comes from. Returns 0 or -ENOMEM. */
+_must_check_ int drop_in_add_mount_options(UnitFile *u, const Options *o, const char *variable, const char *otherwise);
+
 /* Writes what the option table has for the unit into UNIT.d/name below dir_fd, and nothing if all is default.
  * Returns 0 or a negative errno. */
 _must_check_ int drop_in_write_options(const Options *o, const char *unit, int dir_fd, const char *name);

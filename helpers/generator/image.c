@@ -21,14 +21,8 @@ int image_check_streamer(const Boot *b) {
 
 /* Other bad values are passed over. Who gives one of these wants no image that was not checked. */
 static bool check_was_spoilt(const Boot *b) {
-        const OptionProblem *problems;
-        size_t n = options_problems(b->options, &problems);
-
-        for (size_t i = 0; i < n; i++)
-                if (problems[i].id == OPTION_RESCUE_IMAGE_SHA256 || problems[i].id == OPTION_RESCUE_IMAGE_SIGNATURE)
-                        return true;
-
-        return false;
+        return options_is_spoilt(b->options, OPTION_RESCUE_IMAGE_SHA256) ||
+               options_is_spoilt(b->options, OPTION_RESCUE_IMAGE_SIGNATURE);
 }
 
 const char *image_advice(const Boot *b) {

@@ -6,6 +6,8 @@
 #include "drop-in.h"
 #include "kexec-unit.h"
 #include "log.h"
+#include "parse-util.h"
+#include "proc-cmdline.h"
 #include "streamer.h"
 #include "string-util.h"
 
@@ -25,16 +27,37 @@ static bool is_url(const char *value) {
         return value && value[0] != '/' && !streq(value, "latest");
 }
 
-/* Who gives a checksum wants no file that was not checked; and who wants an initrd, no kernel without one. */
-static bool was_spoilt(const Boot *b) {
-        static const OptionId ids[] = { OPTION_KEXEC_KERNEL_SHA256, OPTION_KEXEC_INITRD, OPTION_KEXEC_INITRD_SHA256 };
-        const OptionProblem *problems;
-        size_t n = options_problems(b->options, &problems);
+/* Why KEXEC_KERNEL= is not obeyed, in words; NULL if it is. */
+static const char *defect(const Boot *b, const char *kernel, const char *initrd) {
+        const Options *o = b->options;
 
-        for (size_t i = 0; i < n; i++)
-                for (size_t j = 0; j < ELEMENTSOF(ids); j++)
-                        if (problems[i].id == ids[j])
-                                return true;
+        /* Who gives a checksum wants no file that was not checked; and who wants an initrd, no kernel without one. */
+        if (options_is_spoilt(o, OPTION_KEXEC_INITRD))
+                return "without the initrd that was meant it would not boot";
+        if (options_is_spoilt(o, OPTION_KEXEC_KERNEL_SHA256) || options_is_spoilt(o, OPTION_KEXEC_INITRD_SHA256))
+                return "the checksum makes no sense";
+        if ((options_get_string(o, OPTION_KEXEC_KERNEL_SHA256) && !is_url(kernel)) ||
+            (options_get_string(o, OPTION_KEXEC_INITRD_SHA256) && !is_url(initrd)))
+                return "a checksum is only for what comes from a URL";
+        if (is_url(kernel) && initrd && streq(initrd, "latest"))
+                return "KEXEC_INITRD=latest wants a kernel of the root, not one from a URL";
+        if ((is_url(kernel) || is_url(initrd)) && !streamer_is_there())
+                return "the lean image downloads nothing; take a path on the root, or the image that 'dracut --add scaleway' makes";
+        if (b->mode->person)
+                return "with boot=none it is done by hand";
+
+        return NULL;
+}
+
+/* Any of them counts, wherever it stands: each is another turn of the same wheel. */
+static bool is_second_kernel(const Boot *b) {
+        for (char **w = b->cmdline; w && *w; w++) {
+                const char *value = word_value(*w, option_table[OPTION_IS_IN_KEXEC].key);
+                bool yes;
+
+                if (value && (*value == '\0' || (parse_boolean(value, &yes) >= 0 && yes)))
+                        return true;
+        }
 
         return false;
 }
@@ -60,19 +83,19 @@ static int write_drop_in(const Boot *b, bool signalled, bool kernel_is_url, bool
 }
 
 int kexec_write(const Boot *b, bool signalled) {
-        const char *kernel = boot_file(b, OPTION_KEXEC_KERNEL), *initrd = boot_file(b, OPTION_KEXEC_INITRD);
+        const char *kernel = boot_file(b, OPTION_KEXEC_KERNEL), *initrd = boot_file(b, OPTION_KEXEC_INITRD), *reason;
         int r;
 
-        if (!kernel || options_get_bool(b->options, OPTION_IS_IN_KEXEC))
-                return 0;
-        if (was_spoilt(b)) {
-                log_warning("KEXEC_KERNEL= is passed over for what is wrong beside it, booting without kexec.");
+        if (!kernel) {
+                if (initrd)
+                        log_warning("KEXEC_INITRD= does nothing without KEXEC_KERNEL=.");
                 return 0;
         }
-        if ((is_url(kernel) || is_url(initrd)) && !streamer_is_there()) {
-                log_warning("KEXEC_KERNEL= by URL is not in this image, booting without kexec: take a path on the "
-                            "root, or the "
-                            "image that 'dracut --add scaleway' makes.");
+        if (is_second_kernel(b))
+                return 0;
+        reason = defect(b, kernel, initrd);
+        if (reason) {
+                log_warning("KEXEC_KERNEL= is passed over, booting without kexec: %s.", reason);
                 return 0;
         }
 

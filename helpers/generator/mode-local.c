@@ -8,37 +8,6 @@
 #include "nbd-units.h"
 #include "string-util.h"
 
-/* "rw" first, so that rootflags= may say otherwise. */
-static int mount_options(const Boot *b, char **ret) {
-        const char *flags = options_get_string(b->options, OPTION_ROOTFLAGS);
-
-        return asprintf_to(ret, "%s%s%s", options_get_bool(b->options, OPTION_RO) ? "ro" : "rw", flags ? "," : "",
-                           flags ?: "");
-}
-
-static int add_mount_options(const Boot *b, UnitFile *u) {
-        static const OptionId ids[] = { OPTION_RO, OPTION_RW, OPTION_ROOTFLAGS };
-        _cleanup_free_ char *flags = NULL;
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
-                _cleanup_free_ char *origin = NULL;
-
-                if (options_origin(b->options, ids[i]) == ORIGIN_DEFAULT)
-                        continue;
-                r = options_describe(b->options, ids[i], &origin);
-                if (r < 0)
-                        return r;
-                unit_file_comment(u, origin);
-        }
-        r = mount_options(b, &flags);
-        if (r < 0)
-                return r;
-
-        unit_file_environment(u, "ROOTFLAGS", flags);
-        return 0;
-}
-
 static int write_unit(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
@@ -55,7 +24,7 @@ static int write_unit(const Boot *b) {
         r = drop_in_add_options(u, b->options, "scaleway-local.service");
         if (r < 0)
                 return r;
-        r = add_mount_options(b, u);
+        r = drop_in_add_mount_options(u, b->options, "ROOTFLAGS", "rw");
         if (r < 0)
                 return r;
 

@@ -9,6 +9,7 @@
 #include "kexec-unit.h"
 #include "log.h"
 #include "mode.h"
+#include "modules.h"
 #include "nbd-units.h"
 #include "paths.h"
 #include "phase-boot.h"
@@ -103,6 +104,15 @@ static bool states_are_signalled(const Boot *b) {
         return true;
 }
 
+/* The states of a second kernel were signalled by the first one, but for this. */
+static bool failure_is_signalled(const Boot *b) {
+        if (options_get_bool(b->options, OPTION_NO_METADATA) || options_get_bool(b->options, OPTION_NOMETADATA))
+                return false;
+
+        return states_are_signalled(b) || (options_get_bool(b->options, OPTION_IS_IN_KEXEC) &&
+                                           options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
+}
+
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
         _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
@@ -112,9 +122,10 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\n", option_table[OPTION_FAILURE].variable,
-                                options_get_string(b->options, OPTION_FAILURE),
-                                states_are_signalled(b) ? "yes" : "no");
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n",
+                                option_table[OPTION_FAILURE].variable, options_get_string(b->options, OPTION_FAILURE),
+                                failure_is_signalled(b) ? "yes" : "no",
+                                options_get_string(b->options, OPTION_METADATA_IP) ?: "");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)
@@ -314,6 +325,9 @@ static int write_units(const Boot *b) {
         r = copy_udev_rules();
         if (r < 0)
                 return r;
+        r = modules_write(b);
+        if (r < 0)
+                return r;
 
         return b->mode->write(b);
 }
@@ -326,13 +340,18 @@ int phase_boot(void) {
         r = load(&b);
         if (r < 0)
                 return r;
-        b.mode = boot_mode(options_get_string(b.options, OPTION_BOOT));
+        r = boot_mode_settle(b.options, &b.mode);
+        if (r < 0)
+                return log_oom();
         failed = b.mode->device ? root_spec_settle(b.options, b.metadata, &b.root, &reason) : 0;
         if (failed == -ENOMEM)
                 return log_oom();
 
         /* Also if there is no root: what the failure path is to do stands there. */
         write_state_files(&b);
+        if (b.mode->device && streq_ptr(b.root.device, ROOT_NFS))
+                return log_error_errno(EINVAL, "root=" ROOT_NFS " is for boot=nfs, but boot=%s is set (%s): remove one of the two.",
+                                       b.mode->name, origin_to_string(options_origin(b.options, OPTION_BOOT)));
         if (failed < 0) {
                 shown = printable(options_get_string(b.options, OPTION_ROOT), 200);
                 return log_error_errno(failed, "No NBD server is known for root=%s: %s.", shown ?: "?", reason ?: "?");

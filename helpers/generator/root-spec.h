@@ -3,6 +3,8 @@
 
 #include "options.h"
 
+#define ROOT_NFS "/dev/nfs" /* no device, but the kernel's own word for a root over NFS */
+
 /* What boot=local mounts, and the volume that has to be attached for it. */
 typedef struct RootSpec {
         char *device; /* for scaleway-root(8): a path, or UUID=… and its like */

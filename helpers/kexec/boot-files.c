@@ -15,8 +15,9 @@
 
 const char *kernel_version(const char *name) {
         /* Of package managers and of people. */
-        static const char *const aside[] = { ".old",      ".bak",      ".orig",    "~",
-                                             ".dpkg-new", ".dpkg-tmp", ".rpmsave", ".rpmnew" };
+        static const char *const aside[] = { ".old",     ".bak",    ".orig", "~",      ".dpkg-new", ".dpkg-tmp", ".rpmsave",
+                                             ".rpmnew",  ".sha256", ".hmac", ".sig",   ".asc",      ".gz",       ".xz",
+                                             ".zst" };
         const char *rest = startswith(name, "vmlinuz");
 
         if (!rest || (*rest != '\0' && *rest != '-') || streq(rest, "-"))
@@ -28,20 +29,39 @@ const char *kernel_version(const char *name) {
         return *rest == '-' ? rest + 1 : rest;
 }
 
-static bool begins_with_digit(const char *s) {
-        return *s >= '0' && *s <= '9';
+/* What is to be compared: 2 versions, 1 those of kernels for another purpose, 0 words such as "lts". */
+static int version_rank(const char *version) {
+        static const char *const purposes[] = { "rescue", "kdump", "debug" };
+
+        if (*version < '0' || *version > '9')
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(purposes); i++)
+                if (strstr(version, purposes[i]))
+                        return 1;
+
+        return 2;
+}
+
+/* The kernel's own name for what is not released yet: 6.12.0-rc6 comes before 6.12.0. */
+static char *without_candidates(const char *version) {
+        return string_replace(version, "-rc", "~rc");
 }
 
 int kernel_compare(const char *a, const char *b) {
         const char *version_a = kernel_version(a), *version_b = kernel_version(b);
+        _cleanup_free_ char *x = NULL, *y = NULL;
         int r;
 
         if (!version_a || !version_b)
                 return (version_a ? 1 : 0) - (version_b ? 1 : 0);
 
-        r = (int) begins_with_digit(version_a) - (int) begins_with_digit(version_b);
-        if (r == 0)
-                r = version_compare(version_a, version_b);
+        r = version_rank(version_a) - version_rank(version_b);
+        if (r != 0)
+                return r;
+
+        x = without_candidates(version_a);
+        y = without_candidates(version_b);
+        r = version_compare(x ?: version_a, y ?: version_b);
         /* What only differs in characters that no version has, so that the order of the directory does not decide. */
         return r != 0 ? r : strcmp(version_a, version_b);
 }

@@ -9,8 +9,9 @@
  * kernel, or of one that was put aside ("vmlinuz-6.1.old"). */
 const char *kernel_version(const char *name);
 
-/* Compares names of kernels: < 0 if a is older. A version that begins with a digit is newer than any other, for that is
- * what can be compared (version-compare.h). Names that are no kernels are older than those that are. */
+/* Compares names of kernels: < 0 if a is older. A version that begins with a digit is newer than a word, for that is what
+ * can be compared (version-compare.h); "6.12-rc6" is older than "6.12", and kernels for rescue, kdump and debugging are older than
+ * all other versions. Names that are no kernels are older than those that are. */
 int kernel_compare(const char *a, const char *b);
 
 /* Opens (O_RDONLY) the newest kernel in /boot below root_fd, regular files only. *ret_name, to be freed, is its name in

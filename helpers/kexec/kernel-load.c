@@ -77,7 +77,7 @@ static int program_load(int kernel_fd, int initrd_fd, const char *cmdline) {
 static const char *advice(int error, size_t cmdline_length) {
         switch (-error) {
         case ENOEXEC:
-                return "it is no kernel for this processor";
+                return "it is no kernel for this processor, or compressed";
         case EPERM:
                 return "forbidden by this kernel (lockdown, or kernel.kexec_load_disabled)";
         case EKEYREJECTED:
@@ -103,7 +103,8 @@ int kernel_load(int kernel_fd, int initrd_fd, const char *cmdline, const char *s
 
         r = file_load(kernel_fd, initrd_fd >= 0 ? initrd_fd : -1, cmdline,
                       initrd_fd >= 0 ? 0 : KEXEC_FILE_NO_INITRAMFS);
-        if (r == -ENOSYS)
+        /* The program also knows what the call of this processor does not take, such as compressed kernels on 64-bit Arm. */
+        if (r == -ENOSYS || (r == -ENOEXEC && access(KEXEC_PROGRAM, X_OK) >= 0))
                 return program_load(kernel_fd, initrd_fd, cmdline);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the kernel '%s': %s.", shown, advice(r, strlen(cmdline)));

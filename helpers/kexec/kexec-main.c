@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "boot-files.h"
 #include "fd-util.h"
@@ -83,36 +86,50 @@ static int open_downloaded(const char *file, BootFile *ret) {
         return strdup_to(&ret->name, path);
 }
 
-/* what: "kernel", "initrd", which are also the names of the downloads. kernel is the name of the kernel if it is the
- * initrd that is looked for. */
+/* The name that a symlink leads to, which has the version. */
+static int real_name(int fd, char **ret) {
+        char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)], path[PATH_MAX];
+        const char *slash;
+        ssize_t n;
+
+        (void) snprintf(self, sizeof(self), "/proc/self/fd/%i", fd);
+        n = readlink(self, path, sizeof(path) - 1);
+        if (n < 0)
+                return -errno;
+        path[n] = '\0';
+        slash = strrchr(path, '/');
+
+        return strdup_to(ret, slash ? slash + 1 : path);
+}
+
+/* On the root; kernel: the name of the kernel if it is the initrd that is looked for. */
+static int open_on_root(int root_fd, const char *value, const char *kernel, BootFile *ret) {
+        if (streq(value, LATEST))
+                ret->fd = kernel ? initrd_open_for(root_fd, kernel, &ret->name) : kernel_open_latest(root_fd, &ret->name);
+        else
+                ret->fd = boot_file_open(root_fd, value);
+        if (ret->fd < 0)
+                return ret->fd;
+
+        return ret->name ? 0 : strdup_to(&ret->name, value);
+}
+
+/* what: "kernel", "initrd", which are also the names of the downloads. */
 static int open_file(int root_fd, const char *what, const char *value, const char *kernel, BootFile *ret) {
-        _cleanup_free_ char *shown = printable(value, 256);
+        bool url = is_url(value);
+        _cleanup_free_ char *shown = printable(url ? "that was downloaded" : value, 256);
         int r;
 
-        if (!shown)
-                return log_oom();
-
-        if (is_url(value))
-                r = open_downloaded(what, ret);
-        else {
-                if (streq(value, LATEST))
-                        r = kernel ? initrd_open_for(root_fd, kernel, &ret->name)
-                                   : kernel_open_latest(root_fd, &ret->name);
-                else
-                        r = boot_file_open(root_fd, value);
-                if (r >= 0) {
-                        ret->fd = r;
-                        r = ret->name ? 0 : strdup_to(&ret->name, value);
-                }
-        }
-        if (r == -ENOMEM)
+        r = url ? open_downloaded(what, ret) : open_on_root(root_fd, value, kernel, ret);
+        if (r == -ENOMEM || !shown)
                 return log_oom();
         if (r == -ENOENT && streq(value, LATEST))
                 return log_error_errno(r, "The root file system has no %s in /boot%s%s, booting without kexec.", what,
                                        kernel ? " for " : "", kernel ?: "");
+        if (r < 0 && url)
+                return log_error_errno(r, "Failed to open the %s %s, booting without kexec: %m", what, shown);
         if (r < 0)
-                return log_error_errno(r,
-                                       "Failed to open the %s '%s' on the root file system, booting without kexec: %m",
+                return log_error_errno(r, "Failed to open the %s '%s' on the root file system, booting without kexec: %m",
                                        what, shown);
         return 0;
 }
@@ -146,7 +163,8 @@ static bool wait_for_state(void) {
         return true;
 }
 
-/* What this kernel was started with, then what keeps the next initrd from doing the same again. */
+/* First what keeps the next initrd from doing the same again, where no quote that is left open and no other word can take it
+ * away; then what this kernel was started with. */
 static int build_cmdline(bool signalled, char **ret) {
         const char *seam = secure_getenv("SCALEWAY_PROC_CMDLINE");
         _cleanup_free_ char *text = NULL;
@@ -157,14 +175,14 @@ static int build_cmdline(bool signalled, char **ret) {
                 return log_error_errno(r, "Failed to read the kernel command line: %m");
         text[strcspn(text, "\n")] = '\0';
 
-        r = asprintf_to(ret, "%s is_in_kexec=yes%s%s%s", text, signalled ? " NO_SIGNAL_STATE=1" : "",
+        r = asprintf_to(ret, "is_in_kexec=yes%s %s%s%s", signalled ? " NO_SIGNAL_STATE=1" : "", text,
                         isempty(arg_append) ? "" : " ", arg_append ?: "");
         return r < 0 ? log_oom() : 0;
 }
 
 static int verb_load(void) {
         _cleanup_(boot_file_done) BootFile kernel = BOOT_FILE_INIT, initrd = BOOT_FILE_INIT;
-        _cleanup_free_ char *cmdline = NULL, *shown = NULL, *shown_initrd = NULL;
+        _cleanup_free_ char *cmdline = NULL, *name = NULL, *shown = NULL, *shown_initrd = NULL;
         _cleanup_close_ int root_fd = -EBADF;
         int r;
 
@@ -177,9 +195,10 @@ static int verb_load(void) {
         if (r < 0)
                 return r;
         if (!isempty(arg_initrd)) {
-                const char *slash = strrchr(kernel.name, '/');
-
-                r = open_file(root_fd, "initrd", arg_initrd, slash ? slash + 1 : kernel.name, &initrd);
+                r = real_name(kernel.fd, &name);
+                if (r < 0)
+                        return log_error_errno(r, "Failed to find out the name of the kernel: %m");
+                r = open_file(root_fd, "initrd", arg_initrd, name, &initrd);
                 if (r < 0)
                         return r;
         }
@@ -204,6 +223,7 @@ static int verb_load(void) {
 }
 
 static int verb_jump(void) {
+        _cleanup_free_ char *reason = NULL;
         int r;
 
         (void) puts(">>> Starting the second kernel...");
@@ -211,7 +231,13 @@ static int verb_jump(void) {
         (void) tcdrain(fileno(stdout));
 
         r = kernel_jump();
-        return r < 0 ? log_error_errno(r, "Failed to start the loaded kernel: %m") : 0;
+        if (r >= 0)
+                return 0;
+        r = log_error_errno(r, "Failed to start the loaded kernel, and the root is detached already: %m");
+        /* Only here it is the boot that has failed. */
+        if (run_path(RUN_FAILURE, &reason) >= 0)
+                (void) setenv("SCALEWAY_FAILURE_FILE", reason, /* overwrite= */ 1);
+        return r;
 }
 
 static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
@@ -241,12 +267,12 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
 static int parse_argv(int argc, char *argv[], int (**ret)(void)) {
         enum { ARG_VERSION = 0x100, ARG_INITRD, ARG_APPEND, ARG_STATE };
         static const struct option options[] = {
-                {"help",       no_argument, NULL, 'h' },
-                { "version",        no_argument, NULL, ARG_VERSION },
-                { "initrd",           required_argument, NULL, ARG_INITRD },
-                { "append",required_argument, NULL, ARG_APPEND },
-                { "state", required_argument, NULL, ARG_STATE },
-                {       }
+                { "help",    no_argument,       NULL, 'h'         },
+                { "version", no_argument,       NULL, ARG_VERSION },
+                { "initrd",  required_argument, NULL, ARG_INITRD  },
+                { "append",  required_argument, NULL, ARG_APPEND  },
+                { "state",   required_argument, NULL, ARG_STATE   },
+                {}
         };
         int c;
 

@@ -80,36 +80,33 @@ bool console_shell_is_locked(void) {
         return !allowed;
 }
 
-bool console_wait_for_enter(usec_t deadline) {
+ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd) {
         /* Nobody has answered a question that was not asked yet. */
         (void) tcflush(STDIN_FILENO, TCIFLUSH);
 
         for (;;) {
-                struct pollfd poll_fd = { .fd = STDIN_FILENO, .events = POLLIN };
+                struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
                 usec_t now = now_usec();
                 char buffer[256];
                 ssize_t n;
 
                 if (now >= deadline)
-                        return false;
-                if (poll(&poll_fd, 1, (int) (MIN(deadline - now, 3600 * USEC_PER_SEC) / USEC_PER_MSEC) + 1) <= 0)
+                        return CONSOLE_NOTHING;
+                if (poll(fds, ELEMENTSOF(fds), (int) (MIN(deadline - now, 3600 * USEC_PER_SEC) / USEC_PER_MSEC) + 1) <= 0)
                         continue;
+                if (fds[1].revents)
+                        return CONSOLE_EVENT;
 
                 n = read(STDIN_FILENO, buffer, sizeof(buffer));
                 if (n < 0 && (errno == EINTR || errno == EAGAIN))
                         continue;
                 for (ssize_t i = 0; i < n; i++)
                         if (buffer[i] == '\n')
-                                return true;
+                                return CONSOLE_ENTER;
 
-                /* Hung up: poll() would return at once for ever. ^D on an empty line reads 0 too, and is no Enter
-                 * either. */
-                if (n < 0 || (poll_fd.revents & POLLHUP)) {
-                        now = now_usec();
-                        if (now < deadline)
-                                sleep_usec(deadline - now);
-                        return false;
-                }
+                /* poll() would return at once for ever. ^D on an empty line reads 0 too, and is no Enter either. */
+                if (n < 0 || (fds[0].revents & POLLHUP))
+                        return CONSOLE_GONE;
         }
 }
 
@@ -147,10 +144,17 @@ static bool reap(pid_t pid, int options) {
         return p != 0;
 }
 
-/* Its jobs are its own to tell; one that does not care about a hang-up goes the hard way. */
+/* A shell that does not care about a hang-up goes the hard way. */
 static void hang_up(pid_t pid, int pid_fd) {
         struct pollfd end = { .fd = pid_fd, .events = POLLIN };
 
+        pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
+        /* What runs in the shell has a group of its own, and not every shell passes the signal on. */
+        if (foreground > 0 && foreground != pid && foreground != getpgrp()) {
+                (void) kill(-foreground, SIGHUP);
+                (void) kill(-foreground, SIGCONT);
+        }
         (void) kill(-pid, SIGHUP);
         (void) kill(-pid, SIGCONT);
         if (poll(&end, 1, (int) (HANG_UP_USEC / USEC_PER_MSEC)) <= 0)

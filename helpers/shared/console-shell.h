@@ -13,9 +13,16 @@ bool console_prepare(void);
 /* True if no shell may be offered: rd.shell=0 on the kernel command line. */
 bool console_shell_is_locked(void);
 
-/* Forgets what was typed before and waits for Enter. True if it came before the time deadline. If the terminal goes
- * away the rest of the time is waited out. */
-bool console_wait_for_enter(usec_t deadline);
+typedef enum ConsoleAnswer {
+        CONSOLE_ENTER,
+        CONSOLE_NOTHING, /* in time */
+        CONSOLE_EVENT,   /* the descriptor is readable */
+        CONSOLE_GONE,    /* the terminal was hung up */
+} ConsoleAnswer;
+
+/* Forgets what was typed before and waits for Enter, until the time deadline (USEC_INFINITY: as long as it takes), or until event_fd
+ * is readable if it is not negative. */
+ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd);
 
 /* Starts an interactive shell that has the terminal, and waits until it has ended or, if event_fd is not negative, until that
  * descriptor is readable; then the shell is hung up. Returns 0, or a negative errno if no shell could be started; how the shell

@@ -3,7 +3,6 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <libnbd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -16,6 +15,7 @@
 #include "nbd-handshake.h"
 #include "nbd-protocol.h"
 #include "string-util.h"
+#include "tcp-connect.h"
 
 #define REASON_MAX 200U /* bytes of a reason that may come from a server: one console line */
 
@@ -108,94 +108,21 @@ int nbd_socket_tune(int fd) {
         return 0;
 }
 
-static int connect_address(const struct addrinfo *ai, usec_t deadline, int *ret_fd) {
+int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret_fd, char **ret_reason) {
         _cleanup_close_ int fd = -EBADF;
-        socklen_t n = sizeof(int);
-        int r, error = 0;
+        int r;
 
-        fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-        if (fd < 0)
-                return -errno;
-        r = nbd_socket_tune(fd);
+        assert(ret_fd);
+
+        r = tcp_connect(host, port, AF_UNSPEC, timeout, &fd, ret_reason);
         if (r < 0)
                 return r;
-
-        if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
-                if (errno != EINPROGRESS)
-                        return -errno;
-                r = wait_fd(fd, POLLOUT, deadline);
-                if (r < 0)
-                        return r;
-                if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-                        return -errno;
-                if (error != 0)
-                        return -error;
-        }
+        r = nbd_socket_tune(fd);
+        if (r < 0)
+                return fail_errno(ret_reason, r);
 
         *ret_fd = TAKE_FD(fd);
         return 0;
-}
-
-static int resolve(const char *host, uint16_t port, struct addrinfo **ret, char **ret_reason) {
-        struct addrinfo hints = {
-                .ai_family = AF_UNSPEC,
-                .ai_socktype = SOCK_STREAM,
-                .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-        };
-        char service[sizeof("65535")];
-        int k;
-
-        (void) snprintf(service, sizeof(service), "%u", (unsigned) port);
-
-        /* An address must never cost a question to a name server, which may not be there. */
-        k = getaddrinfo(host, service, &hints, ret);
-        if (k == EAI_NONAME) {
-                hints.ai_flags = AI_NUMERICSERV;
-                k = getaddrinfo(host, service, &hints, ret);
-        }
-        if (k == 0)
-                return 0;
-        if (k == EAI_SYSTEM && errno != 0)
-                return fail_errno(ret_reason, -errno);
-        if (k == EAI_MEMORY)
-                return fail_errno(ret_reason, -ENOMEM);
-
-        /* Also for a name that is said not to exist: early in the boot that is often said too soon. */
-        return fail(ret_reason, -EHOSTUNREACH, "cannot resolve '%s': %s", host, gai_strerror(k));
-}
-
-int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret_fd, char **ret_reason) {
-        struct addrinfo *list;
-        usec_t deadline;
-        unsigned n = 0;
-        int r;
-
-        assert(host);
-        assert(ret_fd);
-        assert(ret_reason);
-
-        r = resolve(host, port, &list, ret_reason);
-        if (r < 0)
-                return r;
-
-        for (struct addrinfo *ai = list; ai; ai = ai->ai_next)
-                n++;
-
-        /* A silent first address leaves its share of the time to the others. */
-        deadline = now_usec() + timeout;
-        r = -EHOSTUNREACH;
-        for (struct addrinfo *ai = list; ai; ai = ai->ai_next, n--) {
-                usec_t now = now_usec();
-
-                r = connect_address(ai, now >= deadline ? now : now + (deadline - now) / n, ret_fd);
-                if (r >= 0)
-                        break;
-        }
-        freeaddrinfo(list);
-
-        if (r == -ETIMEDOUT)
-                return fail(ret_reason, r, "no TCP connection within %.2g s", (double) timeout / (double) USEC_PER_SEC);
-        return r < 0 ? fail_errno(ret_reason, r) : 0;
 }
 
 /* libnbd goes on for as long as there is something to read, so a server that never stops sending would keep us inside

@@ -64,16 +64,22 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ENUM,
                 .default_value = "local",
-                .choices = { { "local" }, { "nbd", "local" }, { "rescue" }, { "live" }, { "none" } },
-                .help = "Boot mode: local, or nbd, which is the same; rescue: a tar archive unpacked into memory; live: one installed on "
-                        "the root volume, if that is empty; none: by hand, see scaleway-shell(8)",
+                .choices = { { "local" }, { "nbd", "local" }, { "nfs" }, { "rescue" }, { "live" }, { "none" } },
+                .help = "Boot mode: local, or nbd, which is the same; nfs; rescue: a tar archive unpacked into memory; live: one "
+                        "installed on the root volume, if that is empty; none: by hand, see scaleway-shell(8)",
+        },
+        [OPTION_MODULES] = {
+                .key = "INITRD_MODULES",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_STRING,
+                .help = "Kernel modules to load before the root is mounted: btrfs,fs/xfs/xfs.ko",
         },
         [OPTION_ROOT] = {
                 .key = "root",
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ROOT,
                 .default_text = "volume 0, else /dev/nbd0",
-                .help = "Root: /dev/nbdN, nbd://HOST[:PORT][/EXPORT], /dev/…, UUID=, LABEL=, PARTUUID=, PARTLABEL=",
+                .help = "Root: /dev/nbdN, nbd://HOST[:PORT][/EXPORT], /dev/…, UUID=, LABEL=, PARTUUID=, PARTLABEL=; /dev/nfs is boot=nfs",
         },
         [OPTION_ROOTFSTYPE] = {
                 .key = "rootfstype",
@@ -102,6 +108,14 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_WORD,
                 .default_text = "yes",
                 .help = "Mount the root read-write; the last one of ro and rw counts",
+        },
+        [OPTION_NFSROOT] = {
+                .key = "nfsroot",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_NFS,
+                .unit = "scaleway-nfs.service",
+                .variable = "NFSROOT",
+                .help = "Root for boot=nfs: SERVER:/PATH[,OPTIONS], see scaleway-nfs(8)",
         },
         [OPTION_RESCUE_IMAGE] = {
                 .key = "rescue_image",
@@ -213,9 +227,9 @@ const Option option_table[_OPTION_MAX] = {
         },
         [OPTION_IS_IN_KEXEC] = {
                 .key = "is_in_kexec",
-                .where = OPTION_BOTH,
+                .where = OPTION_CMDLINE,
                 .type = OPTION_TYPE_BOOL,
-                .help = "This is the second kernel: no kexec again",
+                .help = "This is the second kernel: no kexec again, wherever it stands",
         },
         [OPTION_INIT] = {
                 .key = "init",
@@ -241,7 +255,7 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_CMDLINE,
                 .type = OPTION_TYPE_FOREIGN,
                 .default_text = "yes",
-                .help = "With 0, scaleway-failure(8) offers no shell",
+                .help = "With 0, neither scaleway-failure(8) nor scaleway-shell(8) offers a shell",
         },
         [OPTION_HOOKS] = {
                 .key = "rd.scaleway.hooks",

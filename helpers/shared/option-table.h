@@ -16,11 +16,13 @@ typedef enum OptionId {
         OPTION_INITRD_DEBUG,
         OPTION_NO_SIGNAL_STATE,
         OPTION_BOOT,
+        OPTION_MODULES,
         OPTION_ROOT,
         OPTION_ROOTFSTYPE,
         OPTION_ROOTFLAGS,
         OPTION_RO,
         OPTION_RW,
+        OPTION_NFSROOT,
         OPTION_RESCUE_IMAGE,
         OPTION_RESCUE_IMAGE_SHA256,
         OPTION_RESCUE_IMAGE_SIGNATURE,
@@ -62,6 +64,7 @@ typedef enum OptionType {
         OPTION_TYPE_SHA256,  /* 64 hexadecimal digits */
         OPTION_TYPE_BOOT_FILE, /* "latest", absolute path or URL; "default" is none */
         OPTION_TYPE_ROOT,    /* /dev/…, nbd://…, UUID=… and its like */
+        OPTION_TYPE_NFS,     /* SERVER:/PATH[,OPTIONS] */
         OPTION_TYPE_FOREIGN, /* read by somebody else, who is named in the help; listed, not parsed */
         _OPTION_TYPE_MAX,
 } OptionType;

@@ -4,6 +4,8 @@
 #include <jansson.h>
 
 #include "export-uri.h"
+#include "mask.h"
+#include "nfs-source.h"
 #include "options.h"
 #include "parse-util.h"
 #include "proc-cmdline.h"
@@ -131,6 +133,15 @@ static const char *check_url(const Option *o, char **value) {
         return strchr(*value, ' ') ? "has blanks" : NULL;
 }
 
+static const char *check_nfs(const Option *o, char **value) {
+        NfsSource source;
+
+        if (nfs_source_parse(*value, &source) < 0)
+                return "is not SERVER:/PATH[,OPTIONS]";
+        nfs_source_done(&source);
+        return NULL;
+}
+
 static const char *check_sha256(const Option *o, char **value) {
         return strlen(*value) == 64 && only_has(*value, DIGITS "abcdefABCDEF") ? NULL
                                                                                : "is not 64 hexadecimal digits";
@@ -179,6 +190,7 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_SHA256] = check_sha256,
                 [OPTION_TYPE_BOOT_FILE] = check_boot_file,
                 [OPTION_TYPE_ROOT] = check_root,
+                [OPTION_TYPE_NFS] = check_nfs,
         };
         _cleanup_free_ char *value = NULL;
         const char *reason = NULL;
@@ -398,6 +410,25 @@ size_t options_problems(const Options *o, const OptionProblem **ret) {
         return o->n_problems;
 }
 
+bool options_is_spoilt(const Options *o, OptionId id) {
+        assert(o);
+
+        if (options_origin(o, id) != ORIGIN_DEFAULT)
+                return false;
+        for (size_t i = 0; i < o->n_problems; i++)
+                if (o->problems[i].id == id)
+                        return true;
+
+        return false;
+}
+
+/* For a message or a comment, which many can read: without the secrets of a URL. NULL if memory is short. */
+static char *shown(const char *value) {
+        _cleanup_free_ char *masked = NULL;
+
+        return mask_word(value, &masked) < 0 ? NULL : printable(masked, SHOWN_MAX);
+}
+
 int options_describe_problem(const Options *o, const OptionProblem *p, char **ret) {
         _cleanup_free_ char *bad = NULL, *used = NULL;
         const char *value, *instead, *verb, *quote;
@@ -407,8 +438,8 @@ int options_describe_problem(const Options *o, const OptionProblem *p, char **re
 
         value = options_get_string(o, p->id);
         instead = value ?: option_table[p->id].default_text;
-        bad = printable(p->value, SHOWN_MAX);
-        used = instead ? printable(instead, SHOWN_MAX) : NULL;
+        bad = shown(p->value);
+        used = instead ? shown(instead) : NULL;
         if (!bad || (instead && !used))
                 return -ENOMEM;
 
@@ -426,8 +457,8 @@ int options_describe(const Options *o, OptionId id, char **ret) {
         assert(id >= 0 && id < _OPTION_MAX);
 
         v = o->values + id;
-        value = printable(v->value ?: "", SHOWN_MAX);
-        other = printable(v->other ?: "", SHOWN_MAX);
+        value = shown(v->value ?: "");
+        other = shown(v->other ?: "");
         if (!value || !other)
                 return -ENOMEM;
 

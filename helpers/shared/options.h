@@ -51,7 +51,9 @@ _must_check_ int options_set(Options *o, OptionId id, const char *value, OptionO
 
 /* Bad values in the order of the table. Live as long as o. */
 size_t options_problems(const Options *o, const OptionProblem **ret);
-/* One line for people, to be freed: "boot='x' (server tag) is none of the known ones, using 'local'". */
+/* True if a value was given that is bad, and there is no other in its place: for options that somebody relies on. */
+bool options_is_spoilt(const Options *o, OptionId id);
+/* One line for people, without the secrets of a URL, to be freed: "boot='x' (server tag) is none of the known ones, using 'local'". */
 _must_check_ int options_describe_problem(const Options *o, const OptionProblem *p, char **ret);
 
 /* Where the value comes from, to be freed: "root=/dev/vda: server tag, instead of /dev/nbd0 on the command line".

@@ -20,7 +20,7 @@ const char *sysroot_path(void);
 #define RUN_REMOTE_BOOT "scaleway/remote-boot"           /* exists: kernel and initrd came over the network */
 #define RUN_FAILURE "scaleway/failure"                   /* one line: why the boot failed, see main-func.h */
 #define RUN_SWITCH_ROOT_ENV "scaleway/switch-root.env"   /* SCALEWAY_INIT=, read by initrd-switch-root.service */
-#define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* SCALEWAY_FAILURE=, SCALEWAY_FAILURE_STATE=, read by emergency.service */
+#define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* how it may fail, read by emergency.service */
 #define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */

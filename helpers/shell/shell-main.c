@@ -22,7 +22,7 @@
 #include "string-util.h"
 #include "time-util.h"
 
-/* A shell that does not live that long had no input: the console is not there, or says so at once. */
+/* A shell that does not live that long may have no input, and another one would have none either: somebody has to ask for it. */
 #define SHORT_LIFE_USEC (2 * USEC_PER_SEC)
 #define SHORT_LIVES_MAX 3U
 
@@ -92,10 +92,11 @@ static int fifo_open(const char *path) {
         return fd;
 }
 
-static bool was_called(int fifo_fd) {
+/* Forgets a call. */
+static void forget_call(int fifo_fd) {
         char buffer[64];
 
-        return read(fifo_fd, buffer, sizeof(buffer)) > 0;
+        (void) !read(fifo_fd, buffer, sizeof(buffer));
 }
 
 static bool may_go_on(void) {
@@ -105,39 +106,50 @@ static bool may_go_on(void) {
 static void wait_for_call(int fifo_fd) {
         struct pollfd p = { .fd = fifo_fd, .events = POLLIN };
 
-        while (!was_called(fifo_fd))
-                (void) poll(&p, 1, -1);
+        while (poll(&p, 1, -1) <= 0)
+                ;
+}
+
+/* Returns when the shell was left, or continue-boot called. False if there can be no shell here any more. */
+static bool run_shell(int fifo_fd) {
+        static unsigned short_lives = 0;
+        usec_t begin;
+        int r;
+
+        if (short_lives >= SHORT_LIVES_MAX) {
+                ConsoleAnswer answer;
+
+                say("Press Enter for a shell.");
+                answer = console_wait_for_enter(USEC_INFINITY, fifo_fd);
+                if (answer != CONSOLE_ENTER)
+                        return answer == CONSOLE_EVENT;
+        }
+
+        begin = now_usec();
+        r = console_shell(fifo_fd);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to start a shell, continue-boot(1) lets the boot go on: %m");
+                return false;
+        }
+
+        short_lives = now_usec() - begin < SHORT_LIFE_USEC ? short_lives + 1 : 0;
+        return true;
 }
 
 /* One shell after the other until the boot may go on. */
 static void offer(int fifo_fd, bool have_shell) {
-        unsigned short_lives = 0;
-
         for (;;) {
-                usec_t begin = now_usec();
-                bool called;
-                int r = 0;
-
                 if (have_shell)
-                        r = console_shell(fifo_fd);
-                if (r < 0)
-                        log_warning_errno(r, "Failed to start a shell: %m");
-
-                called = was_called(fifo_fd);
-                if (!called) {
-                        short_lives = r < 0 || now_usec() - begin < SHORT_LIFE_USEC ? short_lives + 1 : 0;
-                        if (have_shell && short_lives >= SHORT_LIVES_MAX) {
-                                have_shell = false;
-                                say("No more shells are offered, as they end at once; continue-boot lets the boot go on.");
-                        }
-                        if (!have_shell)
-                                wait_for_call(fifo_fd);
-                }
+                        have_shell = run_shell(fifo_fd);
+                if (!have_shell)
+                        wait_for_call(fifo_fd);
+                forget_call(fifo_fd);
                 if (may_go_on())
                         return;
 
-                say("Nothing is mounted on /sysroot yet: mount the root there, then leave this shell again. "
-                    "'reboot' and 'poweroff' work, too.");
+                say(have_shell ? "Nothing is mounted on /sysroot yet: mount the root there, then leave this shell again. "
+                                 "'reboot' and 'poweroff' work, too."
+                               : "Nothing is mounted on /sysroot yet: mount the root there, then call continue-boot again.");
         }
 }
 

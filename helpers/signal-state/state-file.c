@@ -85,7 +85,7 @@ int state_file_lock(StateFile *s, usec_t deadline) {
 
 /* The order within a boot; 0 for states that have none. */
 static unsigned state_rank(const char *state) {
-        return streq(state, "kernel-started") ? 1 : streq(state, "booted") ? 2 : 0;
+        return startswith(state, "failed: ") ? 3 : streq(state, "booted") ? 2 : streq(state, "kernel-started") ? 1 : 0;
 }
 
 int state_file_taken(const StateFile *s, const char *state) {

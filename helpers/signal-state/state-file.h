@@ -19,7 +19,7 @@ void state_file_done(StateFile *s);
  * SIGALRM. Returns 0, -ETIMEDOUT or a negative errno. */
 _must_check_ int state_file_lock(StateFile *s, usec_t deadline);
 
-/* Returns 1 if the state, or one that comes after it in a boot (booted after kernel-started), was taken before, else 0.
+/* Returns 1 if the state, or one that comes after it in a boot (kernel-started, booted, failed: REASON), was taken before, else 0.
  */
 int state_file_taken(const StateFile *s, const char *state);
 

@@ -121,17 +121,17 @@ static int parse_option(int c, const char *value) {
 /* An empty value is none: a unit gives all options and leaves some empty. */
 static int parse_argv(int argc, char *argv[]) {
         static const struct option options[] = {
-                {"help",             no_argument, NULL, 'h' },
-                { "version",              no_argument, NULL, ARG_VERSION },
-                { "file",                 no_argument, NULL, ARG_FILE },
-                { "sha256",required_argument, NULL, ARG_SHA256 },
-                { "signature",       required_argument, NULL, ARG_SIGNATURE },
-                { "key",            required_argument, NULL, ARG_KEY },
-                { "ca",              required_argument, NULL, ARG_CA },
-                { "timeout",                 required_argument, NULL, ARG_TIMEOUT },
-                { "progress",        required_argument, NULL, ARG_PROGRESS },
-                { "max-entries",        required_argument, NULL, ARG_MAX_ENTRIES },
-                {             }
+                { "help",        no_argument,       NULL, 'h'             },
+                { "version",     no_argument,       NULL, ARG_VERSION     },
+                { "file",        no_argument,       NULL, ARG_FILE        },
+                { "sha256",      required_argument, NULL, ARG_SHA256      },
+                { "signature",   required_argument, NULL, ARG_SIGNATURE   },
+                { "key",         required_argument, NULL, ARG_KEY         },
+                { "ca",          required_argument, NULL, ARG_CA          },
+                { "timeout",     required_argument, NULL, ARG_TIMEOUT     },
+                { "progress",    required_argument, NULL, ARG_PROGRESS    },
+                { "max-entries", required_argument, NULL, ARG_MAX_ENTRIES },
+                {}
         };
         int c, r;
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The clock of `tests/bench attach`: how long a command takes until so many NBD devices are attached.
+/* The clock of `tests/bench attach`: how long a command takes until so many NBD devices are attached. And that of
+ * `tests/bench stream --vm`, with a count of 0: how long it takes until it has ended.
  *
  *     stopwatch COUNT COMMAND [ARGUMENT]...
  *
  * Runs the command and waits until it has ended and /dev/nbd0 to /dev/nbd(COUNT-1) are attached, as sysfs tells: they
  * have a pid and a size. Whichever of the peers the command is, it is started and looked at by this program, with
  * CLOCK_MONOTONIC of the guest. Writes one line: seconds, processor time of all the processes that the command waited
- * for, exit status (or -signal), number of devices that are attached in the end. */
+ * for, and with a count of 0 also of those that it left behind, exit status (or -signal), number of devices that are
+ * attached in the end. */
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +66,16 @@ static int run(char *command[], struct rusage *ret_usage) {
         return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* busybox's tar and others do not wait for their decompressor. */
+static void add_orphans(struct rusage *usage) {
+        struct rusage one;
+
+        while (wait4(-1, NULL, 0, &one) > 0) {
+                timeradd(&usage->ru_utime, &one.ru_utime, &usage->ru_utime);
+                timeradd(&usage->ru_stime, &one.ru_stime, &usage->ru_stime);
+        }
+}
+
 static double seconds(struct timeval t) {
         return (double) t.tv_sec + (double) t.tv_usec / 1e6;
 }
@@ -70,7 +84,7 @@ int main(int argc, char *argv[]) {
         const struct timespec pause = { .tv_nsec = 1000000 };
         struct rusage usage = {};
         int devices, status, n;
-        double begin;
+        double begin, end;
 
         if (argc < 3) {
                 fprintf(stderr, "usage: stopwatch COUNT COMMAND [ARGUMENT]...\n");
@@ -78,6 +92,8 @@ int main(int argc, char *argv[]) {
         }
         devices = atoi(argv[1]);
 
+        if (devices == 0)
+                (void) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         begin = now();
         status = run(argv + 2, &usage);
         n = count_attached(devices);
@@ -85,7 +101,10 @@ int main(int argc, char *argv[]) {
                 (void) nanosleep(&pause, NULL);
                 n = count_attached(devices);
         }
-        printf("real=%.6f user=%.6f system=%.6f status=%d attached=%d\n", now() - begin, seconds(usage.ru_utime),
+        end = now();
+        if (devices == 0)
+                add_orphans(&usage);
+        printf("real=%.6f user=%.6f system=%.6f status=%d attached=%d\n", end - begin, seconds(usage.ru_utime),
                seconds(usage.ru_stime), status, n);
         return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The guest of `tests/bench attach` and `tests/bench io`: a kernel, an initrd with scaleway-nbd, nbd-client and fio, and
+"""The guest of `tests/bench attach`, `tests/bench io` and `tests/bench stream --vm`: a kernel, an initrd with the programs, and
 a shell on the console through which the host tells it what to do. Nothing else runs there, no udev and no systemd."""
 
 import dataclasses
@@ -59,13 +59,14 @@ NBD_CLIENT = Peer(
 
 
 class Guest:
-    def __init__(self, folder, kernel, initrd):
-        """folder: takes logs; it is emptied."""
+    def __init__(self, folder, kernel, initrd, memory=1024):
+        """folder: takes logs; it is emptied. memory: MiB."""
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.folder = folder
         self.kernel = kernel
         self.initrd = initrd
+        self.memory = memory
         self.network = None
         self.vm = None
         self._servers = 0
@@ -76,7 +77,7 @@ class Guest:
             self.network = self._stack.enter_context(Network(self.folder, ["none"]))
             nic = self.network.bridges[0]
             line = f"console=ttyS0,115200 loglevel=4 panic=-1 bench_ip={nic.address}/24"
-            self.vm = VM(self.network, self.folder, self.kernel, self.initrd, line)
+            self.vm = VM(self.network, self.folder, self.kernel, self.initrd, line, memory=self.memory)
             self._stack.callback(self.vm.kill)
             self.vm.use_shell(BOOT_TIMEOUT)
             self._stack = self._stack.pop_all()
@@ -132,10 +133,11 @@ def add_program(archive, tree, program):
             archive.add(path, f.read(), 0o755)
 
 
-def build_initrd(tree):
+def build_initrd(tree, name="nbd.img", tools=TOOLS, ours=(OURS,), programs=("stopwatch",)):
+    """tools: programs of Debian's. ours: of the tree of our image. programs: of bench.d, to be compiled."""
     need("xzcat")
-    stopwatch = bench_peers.build_program("stopwatch")
-    tools = bench_peers.build_tree("tools", "tools")
+    compiled = {program: bench_peers.build_program(program) for program in programs}
+    debian = bench_peers.build_tree("tools", "tools")
     version = bench_peers.kernel_version(tree)
 
     def build(path):
@@ -143,27 +145,28 @@ def build_initrd(tree):
         archive.link_merged()
         for folder in ("/dev", "/proc", "/run", "/sys", "/tmp"):
             archive.folder(folder)
-        for program in TOOLS:
-            add_program(archive, tools, program)
-        add_program(archive, tree, OURS)
-        for source, target in ((stopwatch, "/usr/bin/stopwatch"), (INIT, "/init")):
+        for program in tools:
+            add_program(archive, debian, program)
+        for program in ours:
+            add_program(archive, tree, program)
+        for target, source in {"/init": INIT, **{f"/usr/bin/{program}": source for program, source in compiled.items()}}.items():
             with open(source, "rb") as f:
                 archive.add(target, f.read(), 0o755)
-        for i, name in enumerate(MODULES):
-            archive.add(f"/modules/{i:02}-{name}.ko", bench_peers.module_bytes(tree, version, name))
+        for i, module in enumerate(MODULES):
+            archive.add(f"/modules/{i:02}-{module}.ko", bench_peers.module_bytes(tree, version, module))
         with open(path, "wb") as f:
             f.write(archive.dump())
 
-    key = bench_peers.digest(stopwatch, INIT, tree + OURS, tools, version, *MODULES, *TOOLS)
-    return bench_peers.cached("nbd.img", key, build)
+    key = bench_peers.digest(*compiled.values(), INIT, *(tree + program for program in ours), debian, version, *MODULES, *tools)
+    return bench_peers.cached(name, key, build)
 
 
-def prepare():
-    """Builds what is missing. Returns (kernel, initrd)."""
+def prepare(**contents):
+    """Builds what is missing; contents: see build_initrd(). Returns (kernel, initrd)."""
     parts = Parts()
     if not parts.tree:
         raise subprocess.SubprocessError("SCALEWAY_TREE: the tree with our programs must be given like the other parts")
-    return parts.kernel, build_initrd(parts.tree)
+    return parts.kernel, build_initrd(parts.tree, **contents)
 
 
 def guarded(go, what):

@@ -10,6 +10,8 @@ is compared with the tree, entry by entry: type, mode, owner, time, size, conten
 Debian has them; xz may use all processors (XZ_DEFAULTS=-T0), which is its default from 5.6 on, and the xz archive was made so. busybox
 has no zstd and gets it from zstd(1).
 
+With --vm all this happens in a guest with two processors, see bench_stream_vm.py.
+
 The goal for each format: not slower, and not more processor time, than the best of the peers."""
 
 import contextlib
@@ -26,6 +28,7 @@ import time
 
 import bench_nbd
 import bench_options
+import bench_peers
 import bench_report
 import image
 import process
@@ -35,7 +38,7 @@ from bench_report import Figure, Goal
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEMORY = "/dev/shm"  # a tmpfs; a disk of the host would be measured, too
-SIZE = 600 * 10**6
+SIZE = 600  # MB
 TIMEOUT = 300
 FORMATS = ("plain", "gz", "xz", "zst")
 PACK = {
@@ -58,7 +61,7 @@ http {{
     default_type application/octet-stream;
     client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4;
     scgi_temp_path {folder}/t5;
-    server {{ listen 127.0.0.1:{port}; root {folder}/www; }}
+    server {{ listen {host}:{port}; root {folder}/www; }}
 }}
 """
 
@@ -99,42 +102,49 @@ def bytes_below(path):
     return int(subprocess.run(["du", "-sb", path], capture_output=True, text=True, check=True).stdout.split()[0])
 
 
-def make_tree(source, tree):
-    """A copy of source, and of parts of it once more until it has SIZE bytes."""
-    subprocess.run(["cp", "-a", source, tree], check=True)
-    total = bytes_below(tree)
+def make_tree(source, tree, size):
+    """A copy of source, and of parts of it once more until it has size bytes; or of parts only, if it is larger."""
+    total = bytes_below(source)
+    if total <= size:
+        subprocess.run(["cp", "-a", source, tree], check=True)
+    else:
+        total = 0
     more = os.path.join(tree, "srv/more")
     os.makedirs(more)
     for turn in range(4):
         for folder in ("usr/share", "usr/bin", "usr/lib/x86_64-linux-gnu", "usr/lib/modules"):
             path = os.path.join(source, folder)
-            if not os.path.isdir(path) or total + bytes_below(path) > SIZE * 1.02:
+            if not os.path.isdir(path) or total + bytes_below(path) > size * 1.02:
                 continue
             subprocess.run(["cp", "-a", path, os.path.join(more, f"{turn}-{folder.replace('/', '-')}")], check=True)
             total += bytes_below(path)
     os.utime(more, (10**9, 10**9))
 
 
-def pack(source, folder, formats):
-    """The archives, kept in the cache, as packing takes longer than the bench; the tree is unpacked from them for the comparison."""
-    cache = os.path.join(CACHE, "bench-stream")
-    os.makedirs(cache, exist_ok=True)
-    plain = os.path.join(cache, "plain")
-    if not os.path.exists(plain):
-        print("bench: packing the tree, once")
+def pack(arguments, folder, formats):
+    """The archives in folder/www, from the cache, as packing takes longer than the bench; the tree is unpacked from "plain" for the
+    comparison."""
+    megabytes = arguments.size
+    key = (arguments.tree or "image", str(megabytes))
+
+    def plain(path):
+        source = arguments.tree or os.environ.get("SCALEWAY_TREE") or str(image.build().tree)
         with tempfile.TemporaryDirectory(dir=folder) as new:
             tree = os.path.join(new, "tree")
-            make_tree(source, tree)
-            subprocess.run(["tar", "--create", "--sort=name", "--format=gnu", "--numeric-owner", f"--file={plain}.new",
+            make_tree(source, tree, megabytes * 10**6)
+            subprocess.run(["tar", "--create", "--sort=name", "--format=gnu", "--numeric-owner", f"--file={path}",
                             f"--directory={tree}", "."], check=True)  # fmt: skip
-        os.rename(plain + ".new", plain)
-    for name in formats:
-        path = os.path.join(cache, name)
-        if not os.path.exists(path):
-            with open(path + ".new", "wb") as f:
-                subprocess.run([*PACK[name], plain], stdout=f, check=True)
-            os.rename(path + ".new", path)
-        shutil.copyfile(path, os.path.join(folder, "www", name))
+
+    def packed(path):
+        with open(path, "wb") as f:
+            subprocess.run([*PACK[name], source], stdout=f, check=True)
+
+    source = bench_peers.cached("stream.plain", bench_peers.digest(*key), plain)
+    os.mkdir(os.path.join(folder, "www"))
+    for name in ("plain", *formats):
+        path = source if name == "plain" else bench_peers.cached(f"stream.{name}", bench_peers.digest(*key, name), packed)
+        if name == "plain" or name in formats:
+            shutil.copyfile(path, os.path.join(folder, "www", name))
 
 
 def build():
@@ -224,20 +234,36 @@ def unpack(peer, name, port, target, program):
     return {"wall": wall, "cpu": cpu}
 
 
-def run_round(number, peers, formats, port, target, program, check=None):
-    """The entries of one round. check: called with the target after each."""
+def run_round(number, peers, formats, unpack_one, check=None):
+    """The entries of one round. unpack_one: of a peer and a format. check: called after each."""
     results = [{"peer": p.name, "round": number} for p in peers]
     for turn, name in enumerate(formats):
         for i in range(len(peers)):
             index = (i + number + turn) % len(peers)
             try:
-                for kind, value in unpack(peers[index], name, port, target, program).items():
+                for kind, value in unpack_one(peers[index], name).items():
                     results[index][f"{name}-{kind}"] = value
                 if check:
                     check()
             except RuntimeError as e:
                 results[index]["error"] = f"{name}: {e}"
     return results
+
+
+def run_rounds(count, formats, rounds, unpack_one, check):
+    """All that is to be said goes to the terminal, all that counts to rounds. In the round before the first one it is looked at what
+    they unpack."""
+    first = run_round(0, PEERS, formats, unpack_one, check)
+    for result in first:
+        if "error" in result:
+            print(f"bench: {result['peer']} is not right: {result['error']}")
+            if result["peer"] == PEERS[0].name:
+                raise RuntimeError("the result of scaleway-stream is wrong")
+    for number in range(1, count + 1):
+        results = run_round(number, PEERS, formats, unpack_one)
+        rounds.extend(results)
+        for result in results:
+            bench_nbd.tell(result, figures(formats))
 
 
 def goals(peers, formats):
@@ -261,14 +287,15 @@ def goals(peers, formats):
 
 
 @contextlib.contextmanager
-def server(folder):
-    """nginx on a free port of loopback, its port."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port = s.getsockname()[1]
+def server(folder, host="127.0.0.1", port=0, prefix=()):
+    """nginx over folder/www, its port; 0: a free one of loopback. prefix: see process.Child."""
+    if port == 0:
+        with socket.create_server((host, 0)) as s:
+            port = s.getsockname()[1]
     config = os.path.join(folder, "nginx.conf")
     with open(config, "w", encoding="utf-8") as f:
-        f.write(SERVER.format(folder=folder, port=port))
-    child = process.Child([process.find("nginx"), "-c", config], os.path.join(LOGS, "bench-stream-nginx.log"))
+        f.write(SERVER.format(folder=folder, host=host, port=port))
+    child = process.Child([process.find("nginx"), "-c", config], os.path.join(LOGS, "bench-stream-nginx.log"), prefix)
     try:
         process.wait_until(lambda: os.path.exists(os.path.join(folder, "nginx.pid")), 10, "nginx", child)
         yield port
@@ -276,49 +303,56 @@ def server(folder):
         child.stop()
 
 
+@contextlib.contextmanager
+def archives(arguments, formats):
+    """(folder of the server, that of the tree which is in the archives), in memory."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        os.chmod(folder, 0o755)
+        pack(arguments, folder, formats)
+        expected = os.path.join(folder, "expected")
+        os.mkdir(expected)
+        plain = os.path.join(folder, "www/plain")
+        subprocess.run(["tar", "-xf", plain, "--numeric-owner", "-C", expected], check=True)
+        print(f"bench: {sum(len(d) + len(f) for _, d, f in os.walk(expected))} entries, {os.path.getsize(plain) / 1e6:.0f} MB")
+        yield folder, expected
+
+
+def run_here(arguments, formats, rounds):
+    program = os.path.abspath(arguments.program) if arguments.program else build()
+    with archives(arguments, formats) as (folder, expected), server(folder) as port:
+        target = os.path.join(folder, "target")
+        rows = look(expected)
+        run_rounds(arguments.rounds, formats, rounds, lambda peer, name: unpack(peer, name, port, target, program),
+                   lambda: compare(target, expected, rows))  # fmt: skip
+
+
 def run(arguments):
     process.need("nginx", "curl", "tar", "bsdtar", "busybox", "gzip", "xz", "zstd", "bash")
     os.makedirs(LOGS, exist_ok=True)
-    chosen = tuple(arguments.format or FORMATS)
-    source = arguments.tree or os.environ.get("SCALEWAY_TREE") or str(image.build().tree)
-    program = os.path.abspath(arguments.program) if arguments.program else build()
+    formats = tuple(arguments.format or FORMATS)
     rounds = []
 
     def go():
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            os.chmod(folder, 0o755)
-            os.mkdir(os.path.join(folder, "www"))
-            pack(source, folder, chosen if "plain" in chosen else ("plain", *chosen))
-            target, expected = os.path.join(folder, "target"), os.path.join(folder, "expected")
-            os.mkdir(expected)
-            subprocess.run(["tar", "-xf", os.path.join(folder, "www/plain"), "--numeric-owner", "-C", expected], check=True)
-            rows = look(expected)
-            size = os.path.getsize(os.path.join(folder, "www/plain"))
-            print(f"bench: {len(rows)} entries, {size / 1e6:.0f} MB")
-            with server(folder) as port:
-                first = run_round(0, PEERS, chosen, port, target, program, lambda: compare(target, expected, rows))
-                for result in first:
-                    if "error" in result:
-                        print(f"bench: {result['peer']} is not right: {result['error']}")
-                        if result["peer"] == PEERS[0].name:
-                            raise RuntimeError("the result of scaleway-stream is wrong")
-                shutil.rmtree(expected)
-                for number in range(1, arguments.rounds + 1):
-                    results = run_round(number, PEERS, chosen, port, target, program)
-                    rounds.extend(results)
-                    for result in results:
-                        bench_nbd.tell(result, figures(chosen))
+        if arguments.vm:
+            import bench_stream_vm
+
+            bench_stream_vm.run(arguments, formats, rounds)
+        else:
+            run_here(arguments, formats, rounds)
 
     # Orphans become children of this process, see orphans().
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(chosen)} formats for {len(PEERS)}")
-    return bench_nbd.finish("bench-stream", rounds, figures(chosen), PEERS, goals(PEERS, chosen), complete)
+    complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(formats)} formats for {len(PEERS)}")
+    name = "bench-stream-vm" if arguments.vm else "bench-stream"
+    return bench_nbd.finish(name, rounds, figures(formats), PEERS, goals(PEERS, formats), complete)
 
 
 def add_parser(commands):
     brief = "a root of 600 MB from a web server into a tmpfs, beside curl | tar: time and processor time"
     parser = bench_options.add_parser(commands, "stream", brief, __doc__, run, rounds=7)
+    parser.add_argument("--vm", action="store_true", help="in a guest, with scaleway-stream of the test image")
     parser.add_argument("--format", action="append", default=[], choices=FORMATS, metavar="NAME",
                         help=f"only this one, may be repeated: {', '.join(FORMATS)}")  # fmt: skip
+    parser.add_argument("--size", type=int, default=SIZE, metavar="MB", help="of the tree (default: %(default)s)")
     parser.add_argument("--tree", metavar="DIRECTORY", help="the tree to pack (default: of the test image)")
-    parser.add_argument("--program", metavar="FILE", help="scaleway-stream (default: compiled now)")
+    parser.add_argument("--program", metavar="FILE", help="scaleway-stream of the host (default: compiled now)")

@@ -25,6 +25,8 @@ static void test_kernel_version(void) {
         ASSERT_STREQ(kernel_version("vmlinuz.old"), NULL);
         ASSERT_STREQ(kernel_version("vmlinuz-6.1.old"), NULL);
         ASSERT_STREQ(kernel_version("vmlinuz-6.1~"), NULL);
+        ASSERT_STREQ(kernel_version("vmlinuz-6.1.gz"), NULL);
+        ASSERT_STREQ(kernel_version("vmlinuz-6.1.sig"), NULL);
         ASSERT_STREQ(kernel_version("vmlinuz-6.1.dpkg-new"), NULL);
         ASSERT_STREQ(kernel_version("vmlinux-6.1"), NULL);
         ASSERT_STREQ(kernel_version("initrd.img-6.1"), NULL);
@@ -38,11 +40,13 @@ static void test_kernel_compare(void) {
                 "vmlinuz-lts",
                 "vmlinuz-virt",
                 "vmlinuz-0-rescue-0123456789abcdef",
+                "vmlinuz-6.12.117+debug",
                 "vmlinuz-4.9.93-mainline-rev1",
                 "vmlinuz-6.1.0-9-amd64",
                 "vmlinuz-6.1.0-10-amd64",
                 "vmlinuz-6.9.0",
                 "vmlinuz-6.12~rc6-amd64",
+                "vmlinuz-6.12-rc7",
                 "vmlinuz-6.12",
                 "vmlinuz-6.12.9+deb13-amd64",
                 "vmlinuz-6.12.117+deb13-amd64",

@@ -72,7 +72,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "kexec", "live", "network", "root", "prepare", "shell", "switch", "failure"):
+        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
@@ -1027,8 +1027,12 @@ class Shell(OnTerminal):
         for name in (".bash_profile", ".profile"):
             (self.directory / name).write_text("echo BEGIN; exit\n")
         self.start("scaleway-shell", "--until-root", "Mount one.", HOME=str(self.directory))
-        self.expect(b"No more shells are offered")
+        self.expect(b"Press Enter for a shell.")
         self.assertEqual(self.seen.count(b"BEGIN"), 3, self.seen)
+        os.write(self.fd, b"\r")
+        self.seen = b""
+        self.expect(b"Press Enter for a shell.")
+        self.assertEqual(self.seen.count(b"BEGIN"), 1, self.seen)
         self.mount()
         self.go_on()
         self.assertEqual(self.end(), 0)
@@ -1109,9 +1113,10 @@ class Failure(OnTerminal):
         os.write(self.fd, b"sleep 100\n")
         time.sleep(0.5)
         os.write(self.fd, b"\x03")  # ends sleep, not the shell
-        os.write(self.fd, b"echo AL''IVE; stty -echo -icanon; exit 127\n")
+        os.write(self.fd, b"echo AL''IVE\n")
         self.expect(b"ALIVE")
         self.assertFalse(self.verb.exists())
+        os.write(self.fd, b"stty -echo -icanon; exit 127\n")
         self.assertEqual(self.end(), 5)
         self.assertNotIn(b"Failed to start", self.seen)
         self.assertEqual(self.verb.read_text(), "reboot\n")
@@ -1296,7 +1301,7 @@ class Kexec(Steps):
     def test_latest(self):
         self.kexec("--initrd=latest", "--append=quiet a=b", "--state=", "load", "latest")
         self.assertEqual(self.loaded.read_text().splitlines(),
-                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes quiet a=b", "initrd: initrd",
+                         ["--load", "--command-line=is_in_kexec=yes console=ttyS0 boot=local quiet a=b", "initrd: initrd",
                           "kernel: new"])
         self.one_line("Loaded the kernel 'vmlinuz-6.12.0' with the initrd 'initrd.img-6.12.0'.")
 
@@ -1304,17 +1309,19 @@ class Kexec(Steps):
         """No initrd; a link of the root's own; the empty options that the unit gives."""
         self.kexec("--initrd=", "--append=", "--state=", "load", "/vmlinuz")
         self.assertEqual(self.loaded.read_text().splitlines(),
-                         ["--load", "--command-line=console=ttyS0 boot=local is_in_kexec=yes", "kernel: new"])
+                         ["--load", "--command-line=is_in_kexec=yes console=ttyS0 boot=local", "kernel: new"])
         self.one_line("without an initrd")
 
     def test_initrd_of_a_path(self):
-        self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.12.0")
-        self.assertIn("initrd: initrd", self.loaded.read_text())
+        """The version is in the name that a link leads to."""
+        for kernel in ("/boot/vmlinuz-6.12.0", "/vmlinuz"):
+            self.kexec("--initrd=latest", "load", kernel)
+            self.assertIn("initrd: initrd", self.loaded.read_text())
 
     def test_downloads(self):
         (self.run_dir / "scaleway/kexec/kernel").write_text("from afar")
         self.kexec("--initrd=http://x/y", "load", "https://x/z", status=1)
-        self.one_line("Failed to open the initrd 'http://x/y'")
+        self.one_line("Failed to open the initrd that was downloaded")
         (self.run_dir / "scaleway/kexec/initrd").write_text("from there")
         self.kexec("--initrd=http://x/y", "load", "https://x/z")
         self.assertEqual(self.loaded.read_text().splitlines()[2:], ["initrd: from there", "kernel: from afar"])
@@ -1323,7 +1330,7 @@ class Kexec(Steps):
         """The second kernel signals nothing if the first one's last state got through."""
         (self.run_dir / "scaleway/state").write_text("booted\n")
         self.kexec("--append=x", "--state=booted", "load", "latest")
-        self.assertIn("is_in_kexec=yes NO_SIGNAL_STATE=1 x\n", self.loaded.read_text())
+        self.assertIn("=is_in_kexec=yes NO_SIGNAL_STATE=1 console=ttyS0 boot=local x\n", self.loaded.read_text())
 
     def test_state_comes_late(self):
         env = self.environment(SCALEWAY_SYSROOT=str(self.root), SCALEWAY_KEXEC=str(self.stub))
@@ -1349,10 +1356,12 @@ class Kexec(Steps):
         (self.root / "boot/up").symlink_to("../../outside")
         (self.root / "boot/empty").touch()
         os.mkfifo(self.root / "boot/fifo")
-        for kernel in ("/boot/none", "/boot", "/boot/outside", "/boot/up", "/boot/empty", "/boot/fifo", "http://not/downloaded"):
+        for kernel in ("/boot/none", "/boot", "/boot/outside", "/boot/up", "/boot/empty", "/boot/fifo"):
             with self.subTest(kernel):
                 self.kexec("load", kernel, status=1)
                 self.one_line(f"Failed to open the kernel '{kernel}'", "booting without kexec")
+        self.kexec("load", "http://joe:secret@not/downloaded", status=1)
+        self.one_line("Failed to open the kernel that was downloaded, booting without kexec")
         self.kexec("--initrd=latest", "load", "/boot/vmlinuz-6.9.0", status=1)
         self.one_line("The root file system has no initrd in /boot for vmlinuz-6.9.0")
         shutil.rmtree(self.root / "boot")
@@ -1365,6 +1374,12 @@ class Kexec(Steps):
         self.kexec("load", "latest", status=1)
         self.kexec("load", "latest", status=1, SCALEWAY_KEXEC="/nonexistent")
         self.one_line("no kexec_file_load()")
+
+    def test_jump_fails(self):
+        """Then it is the boot that has failed."""
+        self.stub.write_text("#!/bin/sh\nexit 3\n")
+        self.kexec("jump", status=1)
+        self.assertIn("Failed to start the loaded kernel", (self.run_dir / "scaleway/failure").read_text())
 
     def test_jump_and_unload(self):
         self.assertIn(">>> Starting the second kernel", self.kexec("jump"))

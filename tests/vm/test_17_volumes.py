@@ -67,6 +67,7 @@ def test_fifteen_and_one_is_dead(bench):
              "switch": vm.console.time_of(SWITCH)}  # fmt: skip
     in_order(times, "the root does not wait for a volume, the switch does")
     check(times["switch"] - times["root"] < GIVEN_UP + 10, f"a dead volume costs its time-out and no more: {times}")
+    equal(vm.run("systemctl --failed --no-legend --plain").strip(), "", "failed units of the booted system")
 
 
 @rows("B4")

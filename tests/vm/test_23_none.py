@@ -2,7 +2,7 @@
 """boot=none: a person at the console mounts the root."""
 
 from bench import COST
-from testing import contains, equal, options, rows
+from testing import absent, contains, equal, options, rows
 from vm import initrd_probe
 
 MESSAGE = r"^boot=none: no root is mounted"
@@ -26,6 +26,17 @@ def test_by_hand(bench):
     bench.wait_booted()
     contains(vm.run("findmnt -no SOURCE /"), "^/dev/nbd0$", "root")
     equal(bench.cost(), COST, "requests to the control plane")
+
+
+@rows("B8")
+def test_reboot(bench):
+    """A person can also leave it at that."""
+    vm = bench.boot(tags=["boot=none"])
+    vm.wait_for(MESSAGE, 240)
+    vm.wait_for(r"[#$] $", 60, vm.console.text.find("boot=none: no root"))
+    vm.send("reboot\n")
+    equal(vm.wait_exit(120), "guest-reset", "what the server does then")
+    absent(vm.console.text, "Boot failed", "no failure")
 
 
 @rows("B8")

@@ -2,6 +2,7 @@
 """KEXEC_KERNEL=: another kernel in place of the switch to the root."""
 
 import archives
+import cpio
 import webserver
 from bench import COST
 from testing import absent, check, contains, equal, options, rows
@@ -20,7 +21,7 @@ def second_boot(bench, vm):
     bench.wait_booted()
     equal(bench.cost(), {"GET /conf": 2, "PATCH /state": 2}, "requests: metadata of each kernel, states of both together")
     cmdline = vm.run("cat /proc/cmdline").strip()
-    first = f"{bench.vm.cmdline} is_in_kexec=yes NO_SIGNAL_STATE=1"
+    first = f"is_in_kexec=yes NO_SIGNAL_STATE=1 {bench.vm.cmdline}"
     check(cmdline.startswith(first), f"the command line of the second kernel is '{cmdline}', that of the first and more")
     equal(len(vm.console.matching(r">>> Starting the second kernel")), 1, "kexecs")
     absent(vm.run("dmesg"), r"recovery|orphan|recovering|unclean", "the root was clean when the second kernel mounted it")
@@ -35,14 +36,25 @@ def second_boot(bench, vm):
 @rows("B9")
 @options(timeout=600)
 def test_latest(bench):
-    """The newest version, which is not the last name, with the initrd that belongs to it."""
+    """The newest version, which is not the last name, with the initrd that belongs to it; from the lean image."""
     add_kernel(bench)
     bench.add_to_root("/boot/vmlinuz-6.9.0", "no kernel")
     bench.edit_root("symlink /boot/vmlinuz-7.0 /nowhere")
-    vm = bench.boot(tags=["KEXEC_KERNEL=latest", "KEXEC_INITRD=latest", APPEND])
+    vm = bench.boot(tags=["KEXEC_KERNEL=latest", "KEXEC_INITRD=latest", APPEND], initrd="lean")
     cmdline = second_boot(bench, vm)
     check(cmdline.endswith(" second=kernel quiet"), f"KEXEC_APPEND= comes last: {cmdline}")
     contains(vm.console.text, rf"Loaded the kernel 'vmlinuz-{VERSION}' with the initrd 'initrd.img-{VERSION}'", "what is loaded")
+
+
+@rows("B9")
+@options(timeout=600)
+def test_by_program(bench):
+    """What a kernel without kexec_file_load() needs: kexec(8) loads and starts the kernel, here one that is named by its path."""
+    add_kernel(bench)
+    drop_in = cpio.Archive()
+    drop_in.add("/etc/systemd/system/scaleway-kexec.service.d/90-test.conf", "[Service]\nEnvironment=SCALEWAY_KEXEC=/usr/sbin/kexec\n")
+    vm = bench.boot(tags=[f"KEXEC_KERNEL=/boot/vmlinuz-{VERSION}", f"KEXEC_INITRD=/boot/initrd.img-{VERSION}"], overlay=drop_in)
+    second_boot(bench, vm)
 
 
 @rows("B9")
@@ -68,6 +80,7 @@ def goes_on(bench, vm, reason):
     absent(vm.run("cat /proc/cmdline"), "is_in_kexec", "the first kernel")
     absent(vm.console.text, "Starting the second kernel", "no jump")
     equal(vm.run("cat /sys/kernel/kexec_loaded").strip(), "0", "a kernel that is left loaded")
+    equal(vm.run("systemctl --failed --no-legend --plain").strip(), "", "failed units of the booted system")
     vm.run("test -e /etc/scw-release -o -e /etc/os-release && test -e /sys/block/nbd0/pid && test ! -e /run/scaleway/kexec")
 
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* boot=nfs: a directory of a server. */
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "drop-in.h"
+#include "log.h"
+#include "mode.h"
+#include "string-util.h"
+
+#define UNIT "scaleway-nfs.service"
+#define IDENTIFIER_MAX 64U
+
+/* The lean image is without: the modules of NFS are a sixth of it. */
+static bool have_nfs(void) {
+        const char *seam = secure_getenv("SCALEWAY_NFS");
+
+        return access(seam ?: PKGLIBDIR "/scaleway-nfs", X_OK) >= 0;
+}
+
+/* The server's id: what the NFS server knows it by stays the same, whatever its address. */
+static int add_identifier(const Boot *b, UnitFile *u) {
+        const char *id = b->metadata ? metadata_string(b->metadata, "id") : NULL;
+        _cleanup_free_ char *shown = NULL;
+
+        if (isempty(id) || strlen(id) > IDENTIFIER_MAX)
+                return 0;
+        shown = printable(id, IDENTIFIER_MAX);
+        if (!shown)
+                return -ENOMEM;
+
+        unit_file_comment(u, "the id of the metadata");
+        unit_file_environment(u, "NFS_IDENTIFIER", shown);
+        return 0;
+}
+
+int mode_nfs_write(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        if (!options_get_string(b->options, OPTION_NFSROOT))
+                return log_error_errno(EINVAL, "boot=nfs lacks a root: set nfsroot=SERVER:/PATH on the command line or as a "
+                                               "server tag.");
+        if (!have_nfs())
+                return log_error_errno(EINVAL, "boot=nfs is not in this image: take the one that 'dracut --add scaleway' "
+                                               "makes, not the lean one.");
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        r = drop_in_add_options(u, b->options, UNIT);
+        if (r < 0)
+                return r;
+        r = drop_in_add_mount_options(u, b->options, "NFS_OPTIONS", "");
+        if (r < 0)
+                return r;
+        r = add_identifier(b, u);
+        if (r < 0)
+                return r;
+        r = unit_file_write(u, b->unit_fd, UNIT ".d/" DROP_IN_NAME);
+        if (r < 0)
+                return r;
+
+        return unit_link(b->unit_fd, "scaleway-root.target.requires/" UNIT, SHIPPED_UNITS "/" UNIT);
+}

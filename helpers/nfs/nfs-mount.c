@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "nfs-mount.h"
+#include "root-mount.h"
+#include "string-util.h"
+
+#define MESSAGE_MAX 300U
+#define KILLED_USEC (5 * USEC_PER_SEC) /* what the kernel may need to let go of a process that was killed */
+#define IDENTIFIER "/sys/fs/nfs/net/nfs_client/identifier"
+
+/* Written by the process that mounts, read when it has ended. */
+typedef struct Outcome {
+        int error;
+        char message[MESSAGE_MAX];
+} Outcome;
+
+static _noreturn_ void mount_and_exit(const char *source, const char *target, const char *options, pid_t parent, Outcome *o) {
+        _cleanup_free_ char *message = NULL;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+                _exit(EXIT_FAILURE);
+
+        o->error = root_mount(source, target, "nfs", options, &message);
+        if (message)
+                (void) snprintf(o->message, sizeof(o->message), "%s", message);
+        _exit(EXIT_SUCCESS);
+}
+
+/* False when the time is over. */
+static bool wait_for_end(int pidfd, usec_t timeout) {
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+        usec_t deadline = now_usec() + timeout, now;
+
+        while ((now = now_usec()) < deadline)
+                if (poll(&p, 1, (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX)) > 0)
+                        return true;
+
+        return false;
+}
+
+static int wait_for_mount(pid_t pid, usec_t timeout) {
+        _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+        bool in_time = true;
+        int status;
+
+        if (pidfd < 0) {
+                int error = -errno;
+
+                (void) kill(pid, SIGKILL);
+                return error;
+        }
+        if (!wait_for_end(pidfd, timeout)) {
+                in_time = false;
+                (void) kill(pid, SIGKILL);
+                if (!wait_for_end(pidfd, KILLED_USEC))
+                        return -ETIMEDOUT;
+        }
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+
+        /* It may have been done in the last moment. */
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+                return 0;
+        return in_time ? -EPROTO : -ETIMEDOUT;
+}
+
+int nfs_mount(const char *source, const char *target, const char *options, usec_t timeout, char **ret_message) {
+        pid_t parent = getpid(), pid;
+        Outcome *o;
+        int r;
+
+        assert(source);
+        assert(target);
+        assert(ret_message);
+
+        o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (o == MAP_FAILED)
+                return -ENOMEM;
+
+        pid = fork();
+        if (pid == 0)
+                mount_and_exit(source, target, options, parent, o);
+        r = pid < 0 ? -errno : wait_for_mount(pid, timeout);
+        if (r >= 0)
+                r = o->error;
+        if (r < 0 && o->message[0]) {
+                *ret_message = printable(o->message, MESSAGE_MAX);
+                if (!*ret_message)
+                        r = -ENOMEM;
+        }
+
+        (void) munmap(o, sizeof(*o));
+        return r;
+}
+
+int nfs_set_identifier(const char *identifier) {
+        _cleanup_fclose_ FILE *f = NULL;
+
+        assert(identifier);
+
+        f = fopen(IDENTIFIER, "we");
+        if (!f)
+                return -errno;
+        if (fprintf(f, "%s\n", identifier) < 0 || fflush(f) != 0)
+                return -errno;
+
+        return 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "macro.h"
+#include "time-util.h"
+
+/* TCP connection to host (address or name) within timeout; a name's addresses share it. Names are resolved by getaddrinfo(),
+ * which has time-outs of its own, see RES_OPTIONS in resolv.conf(5). family is AF_UNSPEC, or AF_INET or AF_INET6 if no other
+ * address will do. *ret_fd is non-blocking, CLOEXEC. Returns 0, or a negative errno and in *ret_reason (to be freed, NULL if
+ * memory is short) the words for it; -EHOSTUNREACH if the name cannot be resolved. */
+_must_check_ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int *ret_fd, char **ret_reason);
