@@ -9,25 +9,16 @@
 #include "string-util.h"
 
 static int write_unit(const Boot *b) {
-        const RootSpec *s = &b->root;
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
 
         r = unit_file_new(&u);
         if (r < 0)
                 return r;
-
-        if (s->nbd >= 0) {
-                _cleanup_free_ char *nbd = NULL;
-
-                r = asprintf_to(&nbd, "scaleway-nbd@%i.service", s->nbd);
-                if (r < 0)
-                        return r;
-                unit_file_section(u, "Unit");
-                unit_file_setting(u, "Requires", nbd);
-                unit_file_setting(u, "After", nbd);
-        }
-        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", s->device);
+        r = nbd_require_root(b, u);
+        if (r < 0)
+                return r;
+        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
         if (r < 0)
                 return r;
         r = drop_in_add_options(u, b->options, "scaleway-local.service");

@@ -3,6 +3,7 @@
 #include "string-util.h"
 
 static const BootMode modes[] = {
+        { "live",   .device = true, .network = true, .installs = true, .write = mode_live_write },
         { "local",  .device = true, .write = mode_local_write },
         { "nfs",    .network = true, .all_volumes = true, .write = mode_nfs_write },
         { "none",   .network = true, .all_volumes = true, .person = true, .write = mode_none_write },

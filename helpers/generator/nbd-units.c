@@ -49,6 +49,22 @@ int nbd_write_root(const Boot *b) {
         return nbd_unit_write(b, u, (unsigned) b->root.nbd);
 }
 
+int nbd_require_root(const Boot *b, UnitFile *u) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        if (b->root.nbd < 0)
+                return 0;
+        r = asprintf_to(&unit, "scaleway-nbd@%i.service", b->root.nbd);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Unit");
+        unit_file_setting(u, "Requires", unit);
+        unit_file_setting(u, "After", unit);
+        return 0;
+}
+
 static int describe_waiting(const Boot *b, UnitFile *u) {
         _cleanup_free_ char *origin = NULL;
         int r;

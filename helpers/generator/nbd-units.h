@@ -2,11 +2,16 @@
 #pragma once
 
 #include "boot.h"
+#include "unit-file.h"
 
 /* The drop-in that tells scaleway-nbd@N.service, for the root's volume, what to attach. Returns 0 or a negative errno. */
 _must_check_ int nbd_write_root(const Boot *b);
 
-/* The same for each other NBD volume of the metadata that the options do not rule out, and what has them attached beside
+/* Adds to a unit that it requires the root's volume and comes after it; nothing if the root is on none. Returns 0 or
+ * -ENOMEM. */
+_must_check_ int nbd_require_root(const Boot *b, UnitFile *u);
+
+/* As nbd_write_root() for each other NBD volume of the metadata that the options do not rule out, and what has them attached beside
  * the root and has the switch wait for them. Those that cannot be attached are passed over with a word. Returns 0 or a
  * negative errno. */
 _must_check_ int nbd_write_others(const Boot *b);

@@ -202,13 +202,33 @@ static int order_booted(const Boot *b) {
                 return r;
 
         unit_file_section(u, "Unit");
-        if (b->mode->person)
+        if (b->mode->person) {
                 unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
-        else {
-                unit_file_setting(u, "ConditionPathIsMountPoint", "/sysroot");
-                unit_file_setting(u, "After", "scaleway-root.target");
+                return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
         }
+
+        /* One of the two is enough, where an installation may be due. */
+        if (b->mode->installs)
+                unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
+        unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
+        unit_file_setting(u, "After", "scaleway-root.target");
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
+}
+
+/* The platform powers off a server that does not say "booted" in time. The unit's job waits for the root already: the new
+ * one, which does not, is merged into it, and so the state is signalled now, and once. */
+static int signal_before_installation(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Service");
+        unit_file_setting(u, "ExecStartPre",
+                          "-systemctl --quiet --no-block --job-mode=ignore-dependencies start scaleway-state@booted.service");
+        return unit_file_write(u, b->unit_fd, "scaleway-install.service.d/60-booted.conf");
 }
 
 static int write_state_units(const Boot *b) {
@@ -224,6 +244,11 @@ static int write_state_units(const Boot *b) {
         r = order_booted(b);
         if (r < 0)
                 return r;
+        if (b->mode->installs) {
+                r = signal_before_installation(b);
+                if (r < 0)
+                        return r;
+        }
 
         for (size_t i = 0; i < ELEMENTSOF(states); i++) {
                 _cleanup_free_ char *path = NULL;

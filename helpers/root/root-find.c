@@ -175,6 +175,10 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_
                         r = take_partition(path, shown, &probe, deadline, &next);
                 else if (steps < 2 && probe.content == ROOT_CONTENT_LVM)
                         r = take_volume(path, deadline, &next);
+                else if (root_probe_is_unfinished(&probe))
+                        return log_error_errno(EUCLEAN,
+                                               "'%s' holds an installation that was not finished; boot=live does it again.",
+                                               shown);
                 else {
                         *ret_type = TAKE_PTR(probe.type);
                         *ret_path = TAKE_PTR(path);

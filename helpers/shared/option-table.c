@@ -64,8 +64,9 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_ENUM,
                 .default_value = "local",
-                .choices = { { "local" }, { "nbd", "local" }, { "nfs" }, { "rescue" }, { "none" } },
-                .help = "Boot mode: local, or nbd, which is the same; nfs; rescue: a tar archive unpacked into memory; none: by hand, see scaleway-shell(8)",
+                .choices = { { "local" }, { "nbd", "local" }, { "nfs" }, { "rescue" }, { "live" }, { "none" } },
+                .help = "Boot mode: local, or nbd, which is the same; nfs; rescue: a tar archive unpacked into memory; live: one "
+                        "installed on the root volume, if that is empty; none: by hand, see scaleway-shell(8)",
         },
         [OPTION_MODULES] = {
                 .key = "INITRD_MODULES",
@@ -122,7 +123,7 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_URL,
                 .unit = "scaleway-rescue.service",
                 .variable = "RESCUE_IMAGE",
-                .help = "Archive for boot=rescue: http:// or https://, tar, plain or gz, xz, zst, bz2, lz4",
+                .help = "Archive for boot=rescue and live: http:// or https://, tar, plain or gz, xz, zst, bz2, lz4",
         },
         [OPTION_RESCUE_IMAGE_SHA256] = {
                 .key = "rescue_image_sha256",
@@ -139,6 +140,32 @@ const Option option_table[_OPTION_MAX] = {
                 .unit = "scaleway-rescue.service",
                 .variable = "RESCUE_IMAGE_SIGNATURE",
                 .help = "Signature that the archive must have, by the key in the initrd, see scaleway-stream(8)",
+        },
+        [OPTION_LIVE_MODE] = {
+                .key = "live_mode",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_ENUM,
+                .default_text = "auto",
+                .choices = { { "auto" }, { "install" } },
+                .unit = "scaleway-live.service",
+                .variable = "LIVE_MODE",
+                .help = "boot=live: install on an empty volume only (auto), or over whatever is there, at each boot (install)",
+        },
+        [OPTION_LIVE_MKFS] = {
+                .key = "live_mkfs",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_ENUM,
+                .default_text = "ext4",
+                .choices = { { "ext4" }, { "btrfs" } },
+                .unit = "scaleway-install.service",
+                .variable = "LIVE_MKFS",
+                .help = "boot=live: file system to install on, ext4 or btrfs",
+        },
+        [OPTION_LIVE_GROW] = {
+                .key = "live_grow",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "boot=live: grow a root that is smaller than its volume or partition",
         },
         [OPTION_SKIP_OPTIONAL_NBD_DEVICES] = {
                 .key = "SKIP_OPTIONAL_NBD_DEVICES",

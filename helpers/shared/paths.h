@@ -23,5 +23,6 @@ const char *sysroot_path(void);
 #define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* how it may fail, read by emergency.service */
 #define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
+#define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
 #define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */

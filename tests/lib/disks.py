@@ -74,6 +74,41 @@ def volume_group(root, path):
     physical_volume(root, path, 0, size)
 
 
+def empty(_root, path, size=1536):
+    """A volume that nobody has written to; size: MiB."""
+    with open(path, "wb") as f:
+        f.truncate(size * MIB)
+
+
+def holding(root, path, data, offset=0, size=1536):
+    """The same with data on it: one of the headers below, or anything else."""
+    empty(root, path, size)
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(data)
+
+
+def swap_header(size):
+    """Of version 1: pages, label."""
+    header = bytes(1024) + struct.pack("<III", 1, size // 4096 - 1, 0) + bytes(range(1, 17)) + b"swap".ljust(16, b"\0")
+    return header.ljust(4086, b"\0") + b"SWAPSPACE2"
+
+
+def luks_header():
+    """Of version 1, as far as it says what it is."""
+    return b"LUKS\xba\xbe" + struct.pack(">H", 1) + b"aes".ljust(32, b"\0") + b"xts-plain64".ljust(32, b"\0") + bytes(448)
+
+
+def fat_header(size, label):
+    """FAT16, as far as its root directory, which has the label. On a large disk it takes 1 GiB of it."""
+    cluster, length = 64, 64  # sectors, of a cluster and of each of the two tables
+    label = label.encode().ljust(11)[:11]
+    geometry = struct.pack("<HBHBHHBHHHII", SECTOR, cluster, 1, 2, 512, 0, 0xF8, length, 32, 64, 0, min(size, 1 << 30) // SECTOR)
+    boot = b"\xeb\x3c\x90mkfs.fat" + geometry + struct.pack("<BBBI", 0x80, 0, 0x29, 0x12345678) + label + b"FAT16   "
+    table = b"\xf8\xff\xff\xff".ljust(length * SECTOR, b"\0")
+    return boot.ljust(SECTOR - 2, b"\0") + b"\x55\xaa" + 2 * table + label + b"\x08" + bytes(20)
+
+
 def copy(source, target, offset):
     assert offset % MIB == 0
     run("dd", f"if={source}", f"of={target}", "bs=1M", f"seek={offset // MIB}", "conv=notrunc,sparse", "status=none")

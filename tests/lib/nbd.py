@@ -82,6 +82,11 @@ class Nbdkit(Server):
         ]  # fmt: skip
 
 
+class NbdkitReadonly(Nbdkit):
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords | {"readonly": True})
+
+
 class NbdkitOldstyle(Nbdkit):
     """What the platform's export servers speak."""
 
@@ -130,6 +135,7 @@ class QemuNbd(Server):
 SERVERS = {
     "nbdkit": Nbdkit,
     "nbdkit-oldstyle": NbdkitOldstyle,
+    "nbdkit-readonly": NbdkitReadonly,
     "nbd-server": NbdServer,
     "qemu-nbd": QemuNbd,
 }

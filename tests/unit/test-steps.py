@@ -73,7 +73,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "kexec", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
+        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))

@@ -13,9 +13,16 @@ static void blkid_probe_freep(blkid_probe *p) {
 
 void root_probe_done(RootProbe *p) {
         free(p->type);
+        free(p->label);
         free(p->words);
         root_table_done(&p->table);
         *p = (RootProbe) {};
+}
+
+bool root_probe_is_unfinished(const RootProbe *p) {
+        assert(p);
+
+        return p->content == ROOT_CONTENT_FILE_SYSTEM && streq_ptr(p->label, ROOT_LABEL_UNFINISHED);
 }
 
 static RootTableKind table_kind(const char *type) {
@@ -62,12 +69,17 @@ static int read_table(blkid_probe probe, const char *type, RootTable *t) {
 
 /* What was found, into *ret. */
 static int take_results(blkid_probe probe, RootProbe *ret) {
-        const char *type = NULL, *usage = NULL, *table = NULL;
+        const char *type = NULL, *usage = NULL, *table = NULL, *label = NULL;
         int r;
 
         (void) blkid_probe_lookup_value(probe, "TYPE", &type, NULL);
         (void) blkid_probe_lookup_value(probe, "USAGE", &usage, NULL);
         (void) blkid_probe_lookup_value(probe, "PTTYPE", &table, NULL);
+        if (blkid_probe_lookup_value(probe, "LABEL", &label, NULL) == 0) {
+                r = strdup_to(&ret->label, label);
+                if (r < 0)
+                        return r;
+        }
 
         if (type && streq_ptr(usage, "filesystem")) {
                 ret->content = ROOT_CONTENT_FILE_SYSTEM;
@@ -78,8 +90,10 @@ static int take_results(blkid_probe probe, RootProbe *ret) {
                 ret->content = streq(type, "LVM2_member") ? ROOT_CONTENT_LVM : ROOT_CONTENT_OTHER;
                 return asprintf_to(&ret->words, "'%s' data, not a file system", type);
         }
-        if (!table)
+        if (!table) {
+                ret->content = ROOT_CONTENT_NOTHING;
                 return strdup_to(&ret->words, "no file system that is known");
+        }
 
         ret->content = ROOT_CONTENT_TABLE;
         r = asprintf_to(&ret->words, "a %s partition table, not a file system",
@@ -105,7 +119,7 @@ int root_probe(const char *path, RootProbe *ret) {
                 return errno > 0 ? -errno : -ENOMEM;
 
         (void) blkid_probe_enable_superblocks(probe, 1);
-        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_LABEL);
         (void) blkid_probe_enable_partitions(probe, 1);
 
         errno = 0;
@@ -114,6 +128,7 @@ int root_probe(const char *path, RootProbe *ret) {
                 r = take_results(probe, &p);
                 break;
         case 1:
+                p.content = ROOT_CONTENT_NOTHING;
                 r = strdup_to(&p.words, "no file system that is known");
                 break;
         case -2:

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* boot=live: as boot=local, after a step that installs a tar archive on the volume if there is nothing on it. */
+
+#include <errno.h>
+
+#include "drop-in.h"
+#include "image.h"
+#include "mode.h"
+#include "nbd-units.h"
+
+#define CHECK "scaleway-live.service"
+#define INSTALL "scaleway-install.service"
+#define GROW "scaleway-grow.service"
+
+/* What the volume is like is not known yet. Only if it is empty it matters that there is no image. */
+static int write_check(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        const char *advice = image_advice(b);
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        r = nbd_require_root(b, u);
+        if (r < 0)
+                return r;
+        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
+        if (r < 0)
+                return r;
+        r = drop_in_add_options(u, b->options, CHECK);
+        if (r < 0)
+                return r;
+        /* The kernel before this one has installed it, in this very boot. */
+        if (options_get_bool(b->options, OPTION_IS_IN_KEXEC)) {
+                r = drop_in_add_value(u, b->options, OPTION_IS_IN_KEXEC, "LIVE_MODE", "auto");
+                if (r < 0)
+                        return r;
+        }
+        if (advice)
+                unit_file_environment(u, "NO_IMAGE", advice);
+
+        return unit_file_write(u, b->unit_fd, CHECK ".d/" DROP_IN_NAME);
+}
+
+static int write_install(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
+        if (r < 0)
+                return r;
+        r = drop_in_add_options(u, b->options, INSTALL);
+        if (r < 0)
+                return r;
+        r = image_add(b, u);
+        if (r < 0)
+                return r;
+
+        return unit_file_write(u, b->unit_fd, INSTALL ".d/" DROP_IN_NAME);
+}
+
+static int write_order(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Unit");
+        unit_file_setting(u, "Requires", INSTALL);
+        unit_file_setting(u, "After", INSTALL);
+        return unit_file_write(u, b->unit_fd, "scaleway-local.service.d/60-live.conf");
+}
+
+int mode_live_write(const Boot *b) {
+        int r;
+
+        r = image_check_streamer(b);
+        if (r < 0)
+                return r;
+        r = mode_local_write(b);
+        if (r < 0)
+                return r;
+        r = write_check(b);
+        if (r < 0)
+                return r;
+        r = write_install(b);
+        if (r < 0)
+                return r;
+        r = write_order(b);
+        if (r < 0)
+                return r;
+
+        if (!options_get_bool(b->options, OPTION_LIVE_GROW))
+                return 0;
+        return unit_link(b->unit_fd, "scaleway-boot.target.wants/" GROW, SHIPPED_UNITS "/" GROW);
+}

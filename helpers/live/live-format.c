@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "live-format.h"
+#include "live-look.h"
+#include "live-marker.h"
+#include "root-command.h"
+#include "root-probe.h"
+#include "string-util.h"
+
+#define LABEL_FINISHED "root"
+#define SIGNATURES_MAX 256U /* more than a disk can have */
+
+static void blkid_probe_freep(blkid_probe *p) {
+        if (*p)
+                blkid_free_probe(*p);
+}
+
+/* Sets *ret_reason and returns error, which must be negative. */
+static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format, ...) {
+        va_list ap;
+
+        errno = -error;
+        va_start(ap, format);
+        if (vasprintf(ret_reason, format, ap) < 0) {
+                *ret_reason = NULL;
+                error = -ENOMEM;
+        }
+        va_end(ap);
+        return error;
+}
+
+/* mkfs of one type leaves what others have written elsewhere on the disk, and then nobody could tell what it is. */
+static int wipe_signatures(int fd) {
+        _cleanup_(blkid_probe_freep) blkid_probe probe = NULL;
+
+        errno = 0;
+        probe = blkid_new_probe();
+        if (!probe || blkid_probe_set_device(probe, fd, 0, 0) < 0)
+                return errno > 0 ? -errno : -ENOMEM;
+
+        (void) blkid_probe_enable_superblocks(probe, 1);
+        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_MAGIC | BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
+                                                                BLKID_SUBLKS_BADCSUM);
+        (void) blkid_probe_enable_partitions(probe, 1);
+        (void) blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
+
+        for (unsigned n = 0; n < SIGNATURES_MAX; n++) {
+                int r;
+
+                errno = 0;
+                r = blkid_do_probe(probe);
+                if (r == 1)
+                        return fsync(fd) < 0 ? -errno : 0;
+                if (r < 0 || blkid_do_wipe(probe, /* dryrun= */ 0) < 0)
+                        return errno > 0 ? -errno : -EIO;
+        }
+
+        return -ELOOP;
+}
+
+/* Everything up to mkfs. *ret_size: what mkfs may use. */
+static int prepare(const char *path, uint64_t *ret_size, char **ret_reason) {
+        _cleanup_close_ int fd = -EBADF;
+        uint64_t size;
+        bool read_only;
+        int r;
+
+        /* Exclusively: nothing that is mounted, or part of something that is active, is overwritten. */
+        fd = open(path, O_RDWR | O_CLOEXEC | O_EXCL);
+        if (fd < 0)
+                return fail(ret_reason, -errno, errno == EBUSY ? "'%s' is in use" : "Failed to open '%s': %m", path);
+        r = live_device_size(fd, &size, &read_only);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to find out the size of '%s': %m", path);
+        if (read_only)
+                return fail(ret_reason, -EROFS, "'%s' is read-only", path);
+        if (live_usable_size(size) == 0)
+                return fail(ret_reason, -ENOSPC, "'%s' is too small: %" PRIu64 " bytes", path, size);
+
+        r = live_marker_write(fd, size, true);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to write to '%s': %m", path);
+        r = wipe_signatures(fd);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to wipe what was on '%s': %m", path);
+        /* Partitions that are no more. There may have been none. */
+        (void) ioctl(fd, BLKRRPART);
+
+        *ret_size = live_usable_size(size);
+        return 0;
+}
+
+/* nodiscard, -K: what a server does at a request to discard a whole volume may take minutes, and an empty volume gains
+ * nothing by it; fstrim(8) on the host gives back the rest. The inode tables are zeroed later, by the kernel. An image's
+ * own e2fsck may be older than orphan files (1.47), which only quicken what a journal of this size does anyway. */
+static int run_mkfs(const char *path, const char *type, uint64_t size, usec_t deadline, char **ret_reason) {
+        _cleanup_free_ char *program = NULL, *kib = NULL, *bytes = NULL, *output = NULL, *message = NULL;
+        int r;
+
+        if (asprintf_to(&program, "/usr/sbin/mkfs.%s", type) < 0 || asprintf_to(&kib, "%" PRIu64 "K", size / 1024) < 0 ||
+            asprintf_to(&bytes, "%" PRIu64, size) < 0)
+                return -ENOMEM;
+
+        const char *const ext4[] = {
+                program, "-F", "-q", "-L", ROOT_LABEL_UNFINISHED, "-O", "^orphan_file", "-E", "nodiscard,lazy_itable_init=1",
+                path, kib, NULL,
+        };
+        const char *const btrfs[] = {
+                program, "-f", "-q", "-K", "-L", ROOT_LABEL_UNFINISHED, "-b", bytes, path, NULL,
+        };
+
+        r = root_command(streq(type, "btrfs") ? btrfs : ext4, deadline, &output, &message);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        if (r == -ENOENT)
+                return fail(ret_reason, r, "There is no mkfs.%s in this initrd", type);
+        if (r == -ETIMEDOUT)
+                return fail(ret_reason, r, "mkfs.%s on '%s' did not end in time", type, path);
+        if (r < 0 && isempty(message))
+                return fail(ret_reason, r, "mkfs.%s on '%s' failed: %m", type, path);
+        return fail(ret_reason, r < 0 ? r : -EIO, "mkfs.%s on '%s' failed: %s", type, path,
+                    isempty(message) ? "it gave no reason" : message);
+}
+
+/* From here on the label tells. */
+static int take_over(const char *path, const char *type, char **ret_reason) {
+        _cleanup_(root_probe_done) RootProbe probe = {};
+        _cleanup_close_ int fd = -EBADF;
+        bool read_only;
+        uint64_t size;
+        int r;
+
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+                return fail(ret_reason, -errno, "Failed to open '%s': %m", path);
+        if (fsync(fd) < 0)
+                return fail(ret_reason, -errno, "Failed to write to '%s': %m", path);
+        r = root_probe(path, &probe);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to read '%s': %m", path);
+        if (!root_probe_is_unfinished(&probe) || !streq_ptr(probe.type, type))
+                return fail(ret_reason, -EIO, "mkfs.%s has left %s on '%s'", type, probe.words, path);
+
+        r = live_device_size(fd, &size, &read_only);
+        if (r >= 0)
+                r = live_marker_write(fd, size, false);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to write to '%s': %m", path);
+
+        return 0;
+}
+
+int live_format(const char *path, const char *type, usec_t deadline, char **ret_reason) {
+        _cleanup_free_ char *program = NULL;
+        uint64_t size = 0;
+        int r;
+
+        assert(path);
+        assert(type);
+        assert(ret_reason);
+
+        r = asprintf_to(&program, "/usr/sbin/mkfs.%s", type);
+        if (r < 0)
+                return r;
+        if (access(program, X_OK) < 0)
+                return fail(ret_reason, -ENOENT, "There is no mkfs.%s in this initrd", type);
+
+        r = prepare(path, &size, ret_reason);
+        if (r < 0)
+                return r;
+        r = run_mkfs(path, type, size, deadline, ret_reason);
+        if (r < 0)
+                return r;
+
+        return take_over(path, type, ret_reason);
+}
+
+int live_finish(int dir_fd) {
+        char label[FSLABEL_MAX] = LABEL_FINISHED;
+
+        /* In this order: without the first of them the label could be gone from a disk that lacks some files. */
+        if (syncfs(dir_fd) < 0)
+                return -errno;
+        if (ioctl(dir_fd, FS_IOC_SETFSLABEL, label) < 0)
+                return -errno;
+        return syncfs(dir_fd) < 0 ? -errno : 0;
+}
