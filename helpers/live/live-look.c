@@ -107,7 +107,7 @@ static int look_at_file_system(const RootProbe *probe, LiveLook *l) {
 static int look_at_table(const char *path, const RootProbe *probe, LiveLook *l) {
         if (!root_device_is_disk(path) || probe->table.kind == ROOT_TABLE_OTHER)
                 return strdup_to(&l->words, probe->words);
-        if (!root_partition_choose(&probe->table))
+        if (!root_partition_choose(&probe->table, NULL))
                 return root_partition_reason(&probe->table, &l->words);
 
         l->content = LIVE_INSTALLED;

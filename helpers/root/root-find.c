@@ -73,7 +73,7 @@ static int wait_for_device(const char *path, const char *shown, usec_t deadline,
 }
 
 /* probe: of the disk at path. */
-static int take_partition(const char *path, const char *shown, const RootProbe *probe, usec_t deadline, char **ret) {
+static int take_partition(const char *path, const char *shown, const RootProbe *probe, unsigned skip, usec_t deadline, char **ret) {
         _cleanup_free_ char *reason = NULL, *name = NULL;
         const RootPartition *p;
         int r;
@@ -82,7 +82,11 @@ static int take_partition(const char *path, const char *shown, const RootProbe *
                 return log_error_errno(ENOENT,
                                        "'%s' holds %s, and the root is found in GPT and DOS tables only; " ADVICE ".",
                                        shown, probe->words);
-        p = root_partition_choose(&probe->table);
+        p = root_partition_choose(&probe->table, NULL);
+        for (unsigned i = 0; p && i < skip; i++)
+                p = root_partition_choose(&probe->table, p);
+        if (!p && skip > 0)
+                return -ENOENT;
         if (!p) {
                 r = root_partition_reason(&probe->table, &reason);
                 return r < 0 ? log_oom() : log_error_errno(ENOENT, "'%s' has %s; " ADVICE ".", shown, reason);
@@ -139,7 +143,7 @@ static int take_volume(const char *path, usec_t deadline, char **ret) {
         return 0;
 }
 
-int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_path, char **ret_type) {
+int root_find(const char *source, usec_t deadline, unsigned timeout, unsigned skip, char **ret_path, char **ret_type) {
         _cleanup_free_ char *path = NULL, *shown = NULL;
         int r;
 
@@ -172,7 +176,7 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_
                 if (r < 0)
                         return log_error_errno(r, "Failed to read the root device '%s': %m", shown);
                 if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path))
-                        r = take_partition(path, shown, &probe, deadline, &next);
+                        r = take_partition(path, shown, &probe, steps == 0 ? skip : 0, deadline, &next);
                 else if (steps < 2 && probe.content == ROOT_CONTENT_LVM)
                         r = take_volume(path, deadline, &next);
                 else if (root_probe_is_unfinished(&probe))
@@ -180,6 +184,8 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, char **ret_
                                                "'%s' holds an installation that was not finished; boot=live does it again.",
                                                shown);
                 else {
+                        if (steps == 0 && skip > 0)
+                                return -ENOENT;
                         *ret_type = TAKE_PTR(probe.type);
                         *ret_path = TAKE_PTR(path);
                         return 0;

@@ -12,6 +12,7 @@
 #include "alloc-util.h"
 #include "log.h"
 #include "main-func.h"
+#include "mount-point.h"
 #include "parse-util.h"
 #include "root-find.h"
 #include "root-mount.h"
@@ -20,6 +21,8 @@
 #include "time-util.h"
 
 #define TIMEOUT_MAX 86400U
+/* Partitions that are tried beside the first. */
+#define SKIP_MAX 8U
 
 static const char *arg_type = NULL;
 static const char *arg_options = NULL;
@@ -100,6 +103,7 @@ static int explain_failure(const char *path, const char *shown, int error, const
                                message ?: strerror(-error));
 }
 
+/* Returns 1 if it looks unlike a root, and is mounted all the same. */
 static int check_content(const char *shown) {
         int look = root_look(arg_target);
 
@@ -110,13 +114,11 @@ static int check_content(const char *shown) {
         }
         if (look < 0)
                 log_warning_errno(look, "Failed to list the root file system on '%s', ignoring: %m", shown);
-        else if (look == ROOT_STRANGE)
-                log_warning("The file system on '%s' looks unlike a root: no usr, etc, bin, sbin, lib; going on.",
-                            shown);
 
-        return 0;
+        return look == ROOT_STRANGE;
 }
 
+/* Returns 1 if it looks unlike a root. */
 static int mount_root(const char *path, const char *type, const char *shown) {
         _cleanup_free_ char *message = NULL;
         int r;
@@ -140,19 +142,18 @@ static int mount_root(const char *path, const char *type, const char *shown) {
         return check_content(shown);
 }
 
-static int run(int argc, char *argv[]) {
+/* The root, or, if skip partitions were not it, the next one, in place of what is mounted. Returns 1 if it looks unlike a root. */
+static int find_and_mount(unsigned skip) {
         _cleanup_free_ char *path = NULL, *type = NULL, *shown = NULL;
         int r;
 
-        log_setup(LOG_TARGET_AUTO);
-
-        r = parse_argv(argc, argv);
-        if (r <= 0)
-                return r;
-
-        r = root_find(arg_source, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, &path, &type);
+        r = root_find(arg_source, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
         if (r < 0)
                 return r;
+        if (skip > 0 && !type)
+                return -ENOENT; /* not worth what is mounted */
+        if (skip > 0 && umount2(arg_target, 0) < 0)
+                return log_error_errno(errno, "Failed to unmount '%s' again: %m", arg_target);
 
         shown = printable(path, 256);
         if (!shown)
@@ -161,8 +162,30 @@ static int run(int argc, char *argv[]) {
         if (r < 0)
                 return r;
 
-        log_info("Mounted '%s' on '%s'.", shown, arg_target);
-        return 0;
+        log_info("Mounted '%s' on '%s'%s.", shown, arg_target,
+                 r > 0 ? ", which looks unlike a root: no usr, etc, bin, sbin, lib" : "");
+        return r;
+}
+
+static int run(int argc, char *argv[]) {
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        /* Of a disk with partitions the first that comes into question may be that of /boot, as where the root is on LVM. */
+        r = find_and_mount(0);
+        for (unsigned skip = 1; r > 0 && skip <= SKIP_MAX; skip++) {
+                r = find_and_mount(skip);
+                /* There is no other, or it cannot be had: then it is this one. */
+                if (r < 0 && path_is_mount_point(arg_target) > 0)
+                        return 0;
+        }
+
+        return MIN(r, 0);
 }
 
 DEFINE_MAIN_FUNCTION(run)

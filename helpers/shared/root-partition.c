@@ -55,41 +55,56 @@ int root_table_add(RootTable *t, unsigned number, const char *name, const char *
         return 0;
 }
 
-const RootPartition *root_partition_choose(const RootTable *t) {
-        static const struct {
-                RootTableKind kind;
-                const char *name, *type;
-        } rules[] = {
-                { ROOT_TABLE_GPT, .name = "root"    },
-                { ROOT_TABLE_GPT, .type = GPT_ROOT  },
-                { ROOT_TABLE_GPT, .type = GPT_LINUX },
-                { ROOT_TABLE_GPT, .type = GPT_LVM   },
-                { ROOT_TABLE_DOS, .type = DOS_LINUX },
-                { ROOT_TABLE_DOS, .type = DOS_LVM   },
-        };
+typedef struct Rule {
+        RootTableKind kind;
+        const char *name, *type;
+} Rule;
+
+/* The best first. */
+static const Rule rules[] = {
+        { ROOT_TABLE_GPT, .name = "root"    },
+        { ROOT_TABLE_GPT, .type = GPT_ROOT  },
+        { ROOT_TABLE_GPT, .type = GPT_LINUX },
+        { ROOT_TABLE_GPT, .type = GPT_LVM   },
+        { ROOT_TABLE_DOS, .type = DOS_LINUX },
+        { ROOT_TABLE_DOS, .type = DOS_LVM   },
+};
+
+/* The number of the first rule that it meets, or how many there are. */
+static size_t rank(const RootTable *t, const RootPartition *p) {
+        size_t i;
+
+        for (i = 0; i < ELEMENTSOF(rules); i++)
+                if (rules[i].kind == t->kind && ((rules[i].name && streq_ptr(p->name, rules[i].name)) ||
+                                                 (rules[i].type && p->type && strcasecmp(p->type, rules[i].type) == 0)))
+                        break;
+
+        return p->size > 0 ? i : ELEMENTSOF(rules);
+}
+
+/* NULL is before all. */
+static bool comes_after(const RootTable *t, const RootPartition *p, const RootPartition *than) {
+        if (!than)
+                return true;
+        if (rank(t, p) != rank(t, than))
+                return rank(t, p) > rank(t, than);
+
+        return p->number > than->number;
+}
+
+const RootPartition *root_partition_choose(const RootTable *t, const RootPartition *after) {
+        const RootPartition *found = NULL;
 
         assert(t);
 
-        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
-                const RootPartition *found = NULL;
+        for (size_t k = 0; k < t->n_partitions; k++) {
+                const RootPartition *p = t->partitions + k;
 
-                if (rules[i].kind != t->kind)
-                        continue;
-
-                for (size_t k = 0; k < t->n_partitions; k++) {
-                        const RootPartition *p = t->partitions + k;
-
-                        if (p->size == 0 || (found && found->number <= p->number))
-                                continue;
-                        if ((rules[i].name && streq_ptr(p->name, rules[i].name)) ||
-                            (rules[i].type && p->type && strcasecmp(p->type, rules[i].type) == 0))
-                                found = p;
-                }
-                if (found)
-                        return found;
+                if (rank(t, p) < ELEMENTSOF(rules) && comes_after(t, p, after) && (!found || comes_after(t, found, p)))
+                        found = p;
         }
 
-        return NULL;
+        return found;
 }
 
 int root_partition_reason(const RootTable *t, char **ret) {

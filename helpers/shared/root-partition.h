@@ -29,7 +29,8 @@ void root_table_done(RootTable *t);
 /* Appends a partition; name and type are copied, and may be NULL. Returns 0 or -ENOMEM. */
 _must_check_ int root_table_add(RootTable *t, unsigned number, const char *name, const char *type, uint64_t size);
 
-/* The partition that holds the root, or NULL if there is none. By the first of these rules that some partition meets,
+/* The partition that holds the root, or NULL if there is none; if after is not NULL, the next one that comes into question when it
+ * is not that one. By the first of these rules that some partition meets,
  * and of several that meet it the one with the lowest number:
  *
  *   GPT  1. its name is exactly "root"   2. its type is that of a root file system of this architecture, as in the
@@ -37,7 +38,7 @@ _must_check_ int root_table_add(RootTable *t, unsigned number, const char *name,
  *   DOS  1. its type is 0x83, Linux, primary or logical   2. its type is 0x8e, LVM
  *
  * One without a size is passed over. */
-_pure_ const RootPartition *root_partition_choose(const RootTable *t);
+_pure_ const RootPartition *root_partition_choose(const RootTable *t, const RootPartition *after);
 
 /* Why there is none, as the end of the sentence "/dev/vda has …": "a GPT partition table with 3 partitions, but none is
  * named 'root' and none has the type Linux". *ret is to be freed. Returns 0 or -ENOMEM. */

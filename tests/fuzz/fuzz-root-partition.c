@@ -16,7 +16,7 @@ static int add_line(RootTable *t, char *line) {
 }
 
 static void check_choice(const RootTable *t) {
-        const RootPartition *p = root_partition_choose(t);
+        const RootPartition *p = root_partition_choose(t, NULL);
         _cleanup_free_ char *reason = NULL;
         bool is_there = false;
 

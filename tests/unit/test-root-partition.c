@@ -84,7 +84,7 @@ static void test_cases(void) {
                         ASSERT_OK(root_table_add(&t, cases[i].partitions[k].number, cases[i].partitions[k].name,
                                                  cases[i].partitions[k].type, cases[i].partitions[k].size));
 
-                p = root_partition_choose(&t);
+                p = root_partition_choose(&t, NULL);
                 ASSERT_EQ(p ? p->number : 0, cases[i].expected);
                 if (!p) {
                         _cleanup_free_ char *reason = NULL;
@@ -95,14 +95,35 @@ static void test_cases(void) {
         }
 }
 
+/* What a distribution's installer makes of a disk with LVM: each in its turn, none twice. */
+static void test_next(void) {
+        static const unsigned expected[] = { 4, 2, 5, 3 };
+        _cleanup_(root_table_done) RootTable t = { .kind = ROOT_TABLE_GPT };
+        const RootPartition *p = NULL;
+
+        ASSERT_OK(root_table_add(&t, 1, NULL, GPT_EFI, 8));
+        ASSERT_OK(root_table_add(&t, 5, NULL, GPT_LINUX, 8));
+        ASSERT_OK(root_table_add(&t, 3, NULL, GPT_LVM, 8));
+        ASSERT_OK(root_table_add(&t, 2, NULL, GPT_LINUX, 8));
+        ASSERT_OK(root_table_add(&t, 4, "root", GPT_LINUX, 8));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                p = root_partition_choose(&t, p);
+                ASSERT_TRUE(p);
+                ASSERT_EQ(p->number, expected[i]);
+        }
+        ASSERT_TRUE(!root_partition_choose(&t, p));
+}
+
 static void test_many(void) {
         _cleanup_(root_table_done) RootTable t = { .kind = ROOT_TABLE_GPT };
 
         for (unsigned i = 1; i <= 128; i++)
                 ASSERT_OK(root_table_add(&t, i, "data", GPT_EFI, 8));
-        ASSERT_TRUE(!root_partition_choose(&t));
+        ASSERT_TRUE(!root_partition_choose(&t, NULL));
         ASSERT_OK(root_table_add(&t, 129, "root", GPT_EFI, 1));
-        ASSERT_EQ(root_partition_choose(&t)->number, 129);
+        ASSERT_EQ(root_partition_choose(&t, NULL)->number, 129);
+
+        ASSERT_TRUE(!root_partition_choose(&t, &t.partitions[128]));
 
         /* Everything is copied, and done() leaves an empty table. */
         ASSERT_STREQ(t.partitions[0].name, "data");
@@ -113,6 +134,7 @@ static void test_many(void) {
 
 int main(void) {
         test_cases();
+        test_next();
         test_many();
         return 0;
 }

@@ -603,17 +603,20 @@ class RootPartitions(RootSteps):
         super().setUp()
         self.need("partx")
 
-    def disk(self, label, *partitions, root=None, scan=True):
-        """partitions: of sfdisk's input, without their size. root: number of the one that gets a file system."""
+    def disk(self, label, *partitions, root=None, boot=None, scan=True):
+        """partitions: of sfdisk's input, without their size. root: number of the one that gets a file system; boot: of one that gets
+        another, in which there is no system."""
         image = self.directory / "disk"
         with open(image, "wb") as f:
             f.truncate((len(partitions) + 2) * self.SECTORS * 512)
         lines = [p if "type=5" in p else f"size={self.SECTORS // 2}, {p}" for p in partitions]
         subprocess.run(["sfdisk", "-q", image], input="\n".join([f"label: {label}", *lines]) + "\n", text=True, check=True)
-        if root:
+        for number, folder in ((root, "usr"), (boot, "grub")):
+            if not number:
+                continue
             table = json.loads(subprocess.run(["sfdisk", "--json", image], check=True, capture_output=True).stdout)
-            start = next(p["start"] for p in table["partitiontable"]["partitions"] if p["node"] == f"{image}{root}")
-            self.write_root(image, start * 512)
+            start = next(p["start"] for p in table["partitiontable"]["partitions"] if p["node"] == f"{image}{number}")
+            self.write_root(image, start * 512, folder)
         device = self.loop(image, "--partscan" if scan else "--read-only")
         if scan and partitions:
             self.add_partitions(device)
@@ -628,9 +631,9 @@ class RootPartitions(RootSteps):
     def partition(self, device, number):
         return os.path.exists(f"/sys/class/block/{os.path.basename(device)}p{number}")
 
-    def write_root(self, image, offset):
-        tree = self.directory / "tree"
-        (tree / "usr").mkdir(parents=True)
+    def write_root(self, image, offset, folder="usr"):
+        tree = self.directory / f"tree-{folder}"
+        (tree / folder).mkdir(parents=True)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", f"offset={offset}", "-d", tree, image, "4M"], check=True)
 
     def mounted(self):
@@ -650,6 +653,20 @@ class RootPartitions(RootSteps):
         device = self.disk("gpt", f"type={self.SWAP}, name=swap", f"type={self.LINUX}, name=data", root=2)
         self.root("--type=ext4", device, self.target)
         self.assertEqual(self.mounted(), f"{device}p2")
+
+    def test_boot_partition_first(self):
+        """As installers partition: the next one is the root."""
+        device = self.disk("gpt", f"type={self.LINUX}", f"type={self.LINUX}", root=2, boot=1)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p2")
+        self.assertIn(f"Mounted '{device}p1' on '{self.target}', which looks unlike a root", self.err)
+
+    def test_strange_root_without_another(self):
+        """What there is is taken, whatever its init= may be; so it is if another one cannot be had."""
+        device = self.disk("gpt", f"type={self.SWAP}", f"type={self.LINUX}", f"type={self.LINUX}", boot=2)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p2")
+        self.assertIn("looks unlike a root", self.err)
 
     def test_gpt_none(self):
         device = self.disk("gpt", f"type={self.SWAP}, name=ROOT", f"type={self.SWAP}")
