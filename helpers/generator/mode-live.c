@@ -12,6 +12,23 @@
 #define INSTALL "scaleway-install.service"
 #define GROW "scaleway-grow.service"
 
+/* Of the options: both units look at the volume, the second one right before it writes. */
+static int add_options(const Boot *b, UnitFile *u) {
+        int r;
+
+        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
+        if (r < 0)
+                return r;
+        /* The kernel before this one has installed it, in this very boot. */
+        if (options_get_bool(b->options, OPTION_IS_IN_KEXEC))
+                r = drop_in_add_value(u, b->options, OPTION_IS_IN_KEXEC, "LIVE_MODE", "auto");
+        else if (options_origin(b->options, OPTION_LIVE_MODE) != ORIGIN_DEFAULT)
+                r = drop_in_add_value(u, b->options, OPTION_LIVE_MODE, "LIVE_MODE", options_get_string(b->options, OPTION_LIVE_MODE));
+        if (r >= 0 && options_origin(b->options, OPTION_LIVE_MKFS) != ORIGIN_DEFAULT)
+                r = drop_in_add_value(u, b->options, OPTION_LIVE_MKFS, "LIVE_MKFS", options_get_string(b->options, OPTION_LIVE_MKFS));
+        return r;
+}
+
 /* What the volume is like is not known yet. Only if it is empty it matters that there is no image. */
 static int write_check(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
@@ -24,18 +41,9 @@ static int write_check(const Boot *b) {
         r = nbd_require_root(b, u);
         if (r < 0)
                 return r;
-        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
+        r = add_options(b, u);
         if (r < 0)
                 return r;
-        r = drop_in_add_options(u, b->options, CHECK);
-        if (r < 0)
-                return r;
-        /* The kernel before this one has installed it, in this very boot. */
-        if (options_get_bool(b->options, OPTION_IS_IN_KEXEC)) {
-                r = drop_in_add_value(u, b->options, OPTION_IS_IN_KEXEC, "LIVE_MODE", "auto");
-                if (r < 0)
-                        return r;
-        }
         if (advice)
                 unit_file_environment(u, "NO_IMAGE", advice);
 
@@ -49,10 +57,7 @@ static int write_install(const Boot *b) {
         r = unit_file_new(&u);
         if (r < 0)
                 return r;
-        r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
-        if (r < 0)
-                return r;
-        r = drop_in_add_options(u, b->options, INSTALL);
+        r = add_options(b, u);
         if (r < 0)
                 return r;
         r = image_add(b, u);

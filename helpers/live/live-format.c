@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "live-device.h"
+#include "live-empty.h"
 #include "live-format.h"
 #include "live-look.h"
 #include "live-marker.h"
@@ -68,8 +70,22 @@ static int wipe_signatures(int fd) {
         return -ELOOP;
 }
 
+/* Since it was looked at, somebody else may have had the device. */
+static int look_again(const char *path, bool overwrite, usec_t deadline, char **ret_reason) {
+        _cleanup_(live_look_done) LiveLook look = {};
+        int r;
+
+        r = live_look(path, deadline, &look);
+        if (r < 0)
+                return fail(ret_reason, r, "Failed to read '%s': %m", path);
+        if (!overwrite && look.content != LIVE_EMPTY && look.content != LIVE_UNFINISHED)
+                return fail(ret_reason, -EEXIST, "'%s' holds %s, so nothing is installed on it", path, look.words);
+
+        return 0;
+}
+
 /* Everything up to mkfs. *ret_size: what mkfs may use. */
-static int prepare(const char *path, uint64_t *ret_size, char **ret_reason) {
+static int prepare(const char *path, bool overwrite, usec_t deadline, uint64_t *ret_size, char **ret_reason) {
         _cleanup_close_ int fd = -EBADF;
         uint64_t size;
         bool read_only;
@@ -86,6 +102,9 @@ static int prepare(const char *path, uint64_t *ret_size, char **ret_reason) {
                 return fail(ret_reason, -EROFS, "'%s' is read-only", path);
         if (live_usable_size(size) == 0)
                 return fail(ret_reason, -ENOSPC, "'%s' is too small: %" PRIu64 " bytes", path, size);
+        r = look_again(path, overwrite, deadline, ret_reason);
+        if (r < 0)
+                return r;
 
         r = live_marker_write(fd, size, true);
         if (r < 0)
@@ -132,6 +151,21 @@ static int run_mkfs(const char *path, const char *type, uint64_t size, usec_t de
                     isempty(message) ? "it gave no reason" : message);
 }
 
+/* mkfs has failed. If it has not written anything, as when the device is too small for it, the marker would only have what
+ * somebody else writes there later taken for ours. */
+static void remove_marker_if_empty(const char *path, usec_t deadline) {
+        _cleanup_free_ char *words = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        bool read_only;
+        uint64_t size;
+
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || live_device_size(fd, &size, &read_only) < 0 || live_usable_size(size) == 0)
+                return;
+        if (live_is_empty(fd, live_marker_offset(size), deadline, &words) > 0)
+                (void) !live_marker_write(fd, size, false);
+}
+
 /* From here on the label tells. */
 static int take_over(const char *path, const char *type, char **ret_reason) {
         _cleanup_(root_probe_done) RootProbe probe = {};
@@ -160,8 +194,15 @@ static int take_over(const char *path, const char *type, char **ret_reason) {
         return 0;
 }
 
-int live_format(const char *path, const char *type, usec_t deadline, char **ret_reason) {
+bool live_can_make(const char *type) {
         _cleanup_free_ char *program = NULL;
+
+        assert(type);
+
+        return asprintf_to(&program, "/usr/sbin/mkfs.%s", type) >= 0 && access(program, X_OK) >= 0;
+}
+
+int live_format(const char *path, const char *type, bool overwrite, usec_t deadline, char **ret_reason) {
         uint64_t size = 0;
         int r;
 
@@ -169,29 +210,40 @@ int live_format(const char *path, const char *type, usec_t deadline, char **ret_
         assert(type);
         assert(ret_reason);
 
-        r = asprintf_to(&program, "/usr/sbin/mkfs.%s", type);
-        if (r < 0)
-                return r;
-        if (access(program, X_OK) < 0)
+        if (!live_can_make(type))
                 return fail(ret_reason, -ENOENT, "There is no mkfs.%s in this initrd", type);
 
-        r = prepare(path, &size, ret_reason);
+        r = prepare(path, overwrite, deadline, &size, ret_reason);
         if (r < 0)
                 return r;
         r = run_mkfs(path, type, size, deadline, ret_reason);
-        if (r < 0)
+        if (r < 0) {
+                remove_marker_if_empty(path, deadline);
                 return r;
+        }
 
         return take_over(path, type, ret_reason);
 }
 
+static int set_label(int dir_fd, const char *text) {
+        char label[FSLABEL_MAX] = {};
+
+        (void) snprintf(label, sizeof(label), "%s", text);
+        return ioctl(dir_fd, FS_IOC_SETFSLABEL, label) < 0 ? -errno : 0;
+}
+
+int live_try_label(int dir_fd) {
+        return set_label(dir_fd, ROOT_LABEL_UNFINISHED);
+}
+
 int live_finish(int dir_fd) {
-        char label[FSLABEL_MAX] = LABEL_FINISHED;
+        int r;
 
         /* In this order: without the first of them the label could be gone from a disk that lacks some files. */
         if (syncfs(dir_fd) < 0)
                 return -errno;
-        if (ioctl(dir_fd, FS_IOC_SETFSLABEL, label) < 0)
-                return -errno;
+        r = set_label(dir_fd, LABEL_FINISHED);
+        if (r < 0)
+                return r;
         return syncfs(dir_fd) < 0 ? -errno : 0;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "live-device.h"
+#include "live-empty.h"
 #include "live-look.h"
 #include "live-marker.h"
 #include "root-device.h"
@@ -14,7 +13,6 @@
 #include "root-probe.h"
 #include "string-util.h"
 
-#define MIB ((uint64_t) 1 << 20)
 #define LABEL_MAX 64U
 
 /* That have what a root needs: owners, modes, device nodes. All others are of another system, or only read. */
@@ -27,51 +25,8 @@ void live_look_done(LiveLook *l) {
         *l = (LiveLook) {};
 }
 
-int live_device_size(int fd, uint64_t *ret_size, bool *ret_read_only) {
-        int read_only = 0;
-        struct stat st;
-        uint64_t size;
-
-        assert(ret_size);
-        assert(ret_read_only);
-
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISREG(st.st_mode))
-                size = (uint64_t) st.st_size;
-        else if (!S_ISBLK(st.st_mode))
-                return -ENOTBLK;
-        else if (ioctl(fd, BLKGETSIZE64, &size) < 0 || ioctl(fd, BLKROGET, &read_only) < 0)
-                return -errno;
-
-        *ret_size = size;
-        *ret_read_only = read_only;
-        return 0;
-}
-
-/* 1, 0 or a negative errno. */
-static int is_zero(int fd, uint64_t offset, uint64_t n) {
-        char buffer[65536];
-
-        while (n > 0) {
-                ssize_t k = pread(fd, buffer, (size_t) MIN(n, (uint64_t) sizeof(buffer)), (off_t) offset);
-
-                if (k < 0)
-                        return -errno;
-                if (k == 0)
-                        return -EIO;
-                if (buffer[0] != 0 || memcmp(buffer, buffer + 1, (size_t) k - 1) != 0)
-                        return 0;
-                offset += (uint64_t) k;
-                n -= (uint64_t) k;
-        }
-
-        return 1;
-}
-
 /* No signature is known: empty, our own, or somebody's. */
-static int look_at_bytes(int fd, LiveLook *l) {
-        uint64_t n = MIN(l->size, MIB);
+static int look_at_bytes(int fd, usec_t deadline, LiveLook *l) {
         int r;
 
         r = live_marker_read(fd, l->size);
@@ -82,13 +37,11 @@ static int look_at_bytes(int fd, LiveLook *l) {
                 return strdup_to(&l->words, "a file system that was not finished");
         }
 
-        r = is_zero(fd, 0, n);
-        if (r > 0)
-                r = is_zero(fd, l->size - n, n);
-        if (r < 0)
+        r = live_is_empty(fd, l->size, deadline, &l->words);
+        if (r <= 0)
                 return r;
-        l->content = r > 0 ? LIVE_EMPTY : LIVE_FOREIGN;
-        return strdup_to(&l->words, r > 0 ? "nothing" : "data of no known kind");
+        l->content = LIVE_EMPTY;
+        return strdup_to(&l->words, "nothing");
 }
 
 static int look_at_file_system(const RootProbe *probe, LiveLook *l) {
@@ -173,7 +126,7 @@ int live_look(const char *path, usec_t deadline, LiveLook *ret) {
 
         switch (probe.content) {
         case ROOT_CONTENT_NOTHING:
-                r = look_at_bytes(fd, &l);
+                r = look_at_bytes(fd, deadline, &l);
                 break;
         case ROOT_CONTENT_FILE_SYSTEM:
                 r = look_at_file_system(&probe, &l);

@@ -5,7 +5,7 @@
 #include "time-util.h"
 
 typedef enum LiveContent {
-        LIVE_EMPTY,      /* nothing that is known, and its first and last MiB are zeros */
+        LIVE_EMPTY,      /* nothing, as far as live_is_empty() looks */
         LIVE_UNFINISHED, /* an installation that was interrupted, at whatever moment */
         LIVE_INSTALLED,  /* something in which scaleway-root finds a root */
         LIVE_FOREIGN,    /* anything else, also what cannot be told with certainty */
@@ -21,9 +21,5 @@ typedef struct LiveLook {
 /* Frees the contents, not l itself. */
 void live_look_done(LiveLook *l);
 
-/* Looks at a block device (or, in tests, a file) without writing to it. Until deadline, where another program has to be
- * asked. Returns 0 and *ret, to be given to live_look_done(), or a negative errno. */
+/* Looks at a block device without writing to it, until deadline. Returns 0 and *ret, to be given to live_look_done(), or a negative errno. */
 _must_check_ int live_look(const char *path, usec_t deadline, LiveLook *ret);
-
-/* Size in bytes and whether it is read-only, of an open device or file. Returns 0 or a negative errno. */
-_must_check_ int live_device_size(int fd, uint64_t *ret_size, bool *ret_read_only);

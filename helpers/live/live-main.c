@@ -3,8 +3,8 @@
  *
  * "check" runs from scaleway-live.service, after the volume is attached, and decides; nothing is written to the volume.
  * If an installation is due, it leaves /run/scaleway/install, and scaleway-install.service does it: "format" makes a file
- * system whose label says that it is not finished, scaleway-stream fills it, "finish" takes the label away. Then, or at
- * once, scaleway-local.service mounts the root. "grow" runs from scaleway-grow.service, on the mounted root. */
+ * system whose label says that it is not finished, scaleway-stream fills it, "finish" takes the label away; "cancel" runs if
+ * that has failed. Then, or at once, scaleway-local.service mounts the root. "grow" runs from scaleway-grow.service, on the mounted root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -16,6 +16,7 @@
 
 #include "fd-util.h"
 #include "fileio.h"
+#include "live-device.h"
 #include "live-format.h"
 #include "live-grow.h"
 #include "live-look.h"
@@ -29,9 +30,10 @@
 #include "time-util.h"
 
 #define TIMEOUT_MAX 86400U
-#define LVM_USEC (20 * USEC_PER_SEC)
-/* Half of the time of the unit, as the archive wants some, too. With lazy inode tables it takes seconds. */
-#define MKFS_USEC (1800 * USEC_PER_SEC)
+/* Some 70 MiB are read, or LVM is asked. */
+#define LOOK_USEC (60 * USEC_PER_SEC)
+/* With lazy inode tables it takes seconds. The last look before it is in this time. */
+#define MKFS_USEC (300 * USEC_PER_SEC)
 
 #define OVERWRITE "live_mode=install on the command line or as a server tag"
 
@@ -46,6 +48,7 @@ static int help(void) {
         printf("%s check [OPTION…] DEVICE\n"
                "%s format [OPTION…] DEVICE DIRECTORY\n"
                "%s finish DIRECTORY\n"
+               "%s cancel\n"
                "%s grow DIRECTORY\n\n"
                "Decides whether an image is to be installed on DEVICE, and does what has to be done before and after.\n\n"
                "     --mode=MODE        auto: only if DEVICE is empty (default); install: whatever is there\n"
@@ -55,7 +58,7 @@ static int help(void) {
                "  -h --help             Show this help\n"
                "     --version          Show the version\n",
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-               program_invocation_short_name, arg_timeout);
+               program_invocation_short_name, program_invocation_short_name, arg_timeout);
         return 0;
 }
 
@@ -163,8 +166,26 @@ static int wait_for_device(const char *path, const char *shown) {
         return 0;
 }
 
+/* What is overwritten takes such a name along: neither this boot nor a later one would find the device by it. */
+static int check_name(const char *path, const char *shown) {
+        int r;
+
+        r = live_device_is_named_by_content(path);
+        if (r < 0)
+                return log_error_errno(r, "Failed to look at the name '%s': %m", shown);
+        if (r > 0)
+                return log_error_errno(EINVAL,
+                                       "'%s' names a device by what is on it, which an installation overwrites; set root= to "
+                                       "the device itself, such as /dev/nbd0.",
+                                       shown);
+
+        return 0;
+}
+
 /* 1: install; 0: boot what is there; after a message, a negative errno. */
-static int decide(const LiveLook *look, const char *shown) {
+static int decide(const LiveLook *look, const char *path, const char *shown) {
+        int r;
+
         if (arg_mode == MODE_AUTO && look->content == LIVE_INSTALLED) {
                 log_info("'%s' holds %s: booting from it.", shown, look->words);
                 return 0;
@@ -175,12 +196,20 @@ static int decide(const LiveLook *look, const char *shown) {
                                        "to overwrite it, set " OVERWRITE ".",
                                        shown, look->words);
 
+        r = check_name(path, shown);
+        if (r < 0)
+                return r;
         if (look->read_only)
                 return log_error_errno(EROFS, "'%s' holds %s, and it is read-only: nothing can be installed on it.", shown,
                                        look->words);
         if (arg_no_image)
                 return log_error_errno(ENOENT, "'%s' holds %s, and there is no usable image to install: %s.", shown, look->words,
                                        arg_no_image);
+        if (!live_can_make(arg_mkfs))
+                return log_error_errno(ENOENT,
+                                       "'%s' holds %s, and there is no mkfs.%s in this initrd to install an image with; "
+                                       "set another live_mkfs=, or build the initrd where there is one.",
+                                       shown, look->words, arg_mkfs);
 
         if (look->content == LIVE_EMPTY)
                 log_info("'%s' is empty: installing the image.", shown);
@@ -191,7 +220,7 @@ static int decide(const LiveLook *look, const char *shown) {
         return 1;
 }
 
-static int write_decision(bool install, const char *shown) {
+static int write_decision(const char *shown) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         int r;
 
@@ -201,11 +230,19 @@ static int write_decision(bool install, const char *shown) {
         if (r < 0)
                 return log_oom();
 
-        if (install)
-                r = write_file_atomic(path, text, strlen(text), 0644);
-        else
-                r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-        return r < 0 ? log_error_errno(r, "Failed to write or remove '%s': %m", path) : 0;
+        r = write_file_atomic(path, text, strlen(text), 0644);
+        return r < 0 ? log_error_errno(r, "Failed to write '%s': %m", path) : 0;
+}
+
+static int remove_decision(void) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = run_path(RUN_INSTALL, &path);
+        if (r < 0)
+                return log_oom();
+
+        return unlink(path) < 0 && errno != ENOENT ? log_error_errno(errno, "Failed to remove '%s': %m", path) : 0;
 }
 
 static int check(const char *source) {
@@ -217,7 +254,7 @@ static int check(const char *source) {
         if (r < 0)
                 return r;
         /* Of an earlier try. */
-        r = write_decision(false, shown);
+        r = remove_decision();
         if (r < 0)
                 return r;
 
@@ -237,42 +274,60 @@ static int check(const char *source) {
         r = wait_for_device(path, shown);
         if (r < 0)
                 return r;
-        r = live_look(path, now_usec() + LVM_USEC, &look);
+        r = live_look(path, now_usec() + LOOK_USEC, &look);
         if (r < 0)
                 return log_error_errno(r, "Failed to read '%s': %m", shown);
-        r = decide(&look, shown);
+        r = decide(&look, path, shown);
         if (r <= 0)
                 return r;
 
-        return write_decision(true, shown);
-}
-
-static int format(const char *source, const char *directory) {
-        _cleanup_free_ char *path = NULL, *shown = NULL, *reason = NULL;
-        int r;
-
-        r = device_path(source, &path, &shown);
-        if (r < 0)
-                return r;
-
-        /* Of an earlier try, and a person at the shell who wants another one. */
-        (void) umount2(directory, UMOUNT_NOFOLLOW);
-
-        log_info("Making a file system of type '%s' on '%s'.", arg_mkfs, shown);
-        r = live_format(path, arg_mkfs, now_usec() + MKFS_USEC, &reason);
-        if (r < 0)
-                return reason ? log_error_errno(r, "%s.", reason) : log_oom();
-
-        if (mount(path, directory, arg_mkfs, MS_NOATIME, NULL) < 0)
-                return log_error_errno(errno, "Failed to mount the new file system on '%s': %m", shown);
-
-        return 0;
+        return write_decision(shown);
 }
 
 static int open_directory(const char *path) {
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
         return fd < 0 ? log_error_errno(errno, "Failed to open '%s': %m", path) : fd;
+}
+
+static int format(const char *source, const char *directory) {
+        _cleanup_free_ char *path = NULL, *shown = NULL, *node = NULL, *reason = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = device_path(source, &path, &shown);
+        if (r < 0)
+                return r;
+        r = check_name(path, shown);
+        if (r < 0)
+                return r;
+        /* Once: links come and go with what is on the device. */
+        node = realpath(path, NULL);
+        if (!node)
+                return log_error_errno(errno, "Failed to find '%s': %m", shown);
+
+        /* Of an earlier try, and a person at the shell who wants another one. */
+        (void) umount2(directory, UMOUNT_NOFOLLOW);
+
+        log_info("Making a file system of type '%s' on '%s'.", arg_mkfs, shown);
+        r = live_format(node, arg_mkfs, arg_mode == MODE_INSTALL, now_usec() + MKFS_USEC, &reason);
+        if (r < 0)
+                return reason ? log_error_errno(r, "%s.", reason) : log_oom();
+
+        if (mount(node, directory, arg_mkfs, MS_NOATIME, NULL) < 0)
+                return log_error_errno(errno, "Failed to mount the new file system on '%s': %m", shown);
+
+        fd = open_directory(directory);
+        if (fd < 0)
+                return fd;
+        r = live_try_label(fd);
+        if (r == -ENOTTY || r == -EOPNOTSUPP)
+                return log_error_errno(r, "This kernel cannot change the label of a mounted file system of type '%s'%s.", arg_mkfs,
+                                       streq(arg_mkfs, "ext4") ? "; set live_mkfs=btrfs" : "");
+        if (r < 0)
+                return log_error_errno(r, "Failed to set the label of the new file system on '%s': %m", shown);
+
+        return 0;
 }
 
 static int finish(const char *directory) {
@@ -282,6 +337,7 @@ static int finish(const char *directory) {
         fd = open_directory(directory);
         if (fd < 0)
                 return fd;
+        log_info("Waiting until all of the image is on the disk.");
         r = live_finish(fd);
         if (r < 0)
                 return log_error_errno(r, "Failed to finish the installation: %m");
@@ -333,11 +389,13 @@ static int run(int argc, char *argv[]) {
                 return format(argv[1], argv[2]);
         if (n == 2 && streq(argv[0], "finish"))
                 return finish(argv[1]);
+        if (n == 1 && streq(argv[0], "cancel"))
+                return remove_decision();
         if (n == 2 && streq(argv[0], "grow"))
                 return grow(argv[1]);
 
-        return log_error_errno(EINVAL, "Say 'check DEVICE', 'format DEVICE DIRECTORY', 'finish DIRECTORY' or 'grow DIRECTORY', "
-                                       "see --help.");
+        return log_error_errno(EINVAL, "Say 'check DEVICE', 'format DEVICE DIRECTORY', 'finish DIRECTORY', 'cancel' or "
+                                       "'grow DIRECTORY', see --help.");
 }
 
 DEFINE_MAIN_FUNCTION(run)

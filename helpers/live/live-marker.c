@@ -12,7 +12,7 @@
 /* What is compared. It is in the first sector, so it is there as a whole or not at all. */
 #define TEXT "scaleway-live: mkfs did not end, the content of this disk is void\n"
 
-static uint64_t marker_offset(uint64_t size) {
+uint64_t live_marker_offset(uint64_t size) {
         return size / BLOCK * BLOCK - BLOCK;
 }
 
@@ -27,7 +27,7 @@ int live_marker_read(int fd, uint64_t size) {
         if (live_usable_size(size) == 0)
                 return 0;
 
-        n = pread(fd, text, sizeof(text), (off_t) marker_offset(size));
+        n = pread(fd, text, sizeof(text), (off_t) live_marker_offset(size));
         if (n < 0)
                 return -errno;
 
@@ -42,7 +42,7 @@ int live_marker_write(int fd, uint64_t size, bool on) {
 
         if (on)
                 memcpy(block, TEXT, sizeof(TEXT) - 1);
-        n = pwrite(fd, block, sizeof(block), (off_t) marker_offset(size));
+        n = pwrite(fd, block, sizeof(block), (off_t) live_marker_offset(size));
         if (n < 0)
                 return -errno;
         if (n != (ssize_t) sizeof(block))

@@ -15,3 +15,6 @@ _must_check_ int live_marker_read(int fd, uint64_t size);
 
 /* Writes the marker, or zeros in its place, and waits until it is on the disk. Returns 0 or a negative errno. */
 _must_check_ int live_marker_write(int fd, uint64_t size, bool on);
+
+/* Where it is: the bytes of a device of size bytes, for which live_usable_size() is not 0, before the marker. */
+_const_ uint64_t live_marker_offset(uint64_t size);

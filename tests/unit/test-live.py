@@ -8,6 +8,7 @@ Usage: test-live.py BUILD-DIRECTORY [unittest arguments]. Needs root for loop de
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -175,7 +176,17 @@ class Live(unittest.TestCase):
         yield self.zeros(), self.put(b"x", SIZE - 1), "data of no known kind"
         yield self.zeros(), self.put(b"x", SIZE - MIB), "data of no known kind"
         yield self.zeros(1000 * 512), self.put(b"x", 400 * 512), "data of no known kind"
+        yield self.zeros(160 * MIB), self.put(b"x", 64 * MIB - 1), "data of no known kind"
+        yield self.zeros(160 * MIB), self.put(os.urandom(158 * MIB), MIB), "data of no known kind"
+        # Between the first 64 MiB and the last one, at a place that is looked at.
+        yield self.zeros(160 * MIB), self.put(b"x", 80 * MIB), "data of no known kind"
+        yield self.without_a_table(MIB), None, "'ext4' data labelled 'data', as of a partition 1 MiB from its beginning, but no partition"
+        yield self.without_a_table(63 * 512), None, "'ext4' data labelled 'data', as of a partition 63 sectors from its beginning"
         yield self.two_at_once(), None, "signatures of several file systems at once"
+
+    def without_a_table(self, offset):
+        """As after dd if=/dev/zero over the first MiB of a disk, or less."""
+        self.tool("mke2fs", "-q", "-t", "ext4", "-L", "data", "-E", f"offset={offset}", self.zeros(), "8M")
 
     def two_at_once(self):
         self.tool("mke2fs", "-q", "-t", "ext4", self.zeros())
@@ -200,18 +211,23 @@ class Live(unittest.TestCase):
         self.assertIn("an installation that was not finished; boot=live does it again", done.stderr)
 
     def test_marker_counts_only_where_nothing_is_known(self):
-        device = self.stopped_mkfs()
-        self.detach(device)
+        self.marked()
         self.assertTrue(self.checked())
+        self.assertIn("a file system that was not finished: installing", self.err)
         self.put(b"LUKS\xba\xbe\0\1" + bytes(600), 0)
         self.assertFalse(self.checked(status=1))
 
-    def stopped_mkfs(self):
-        """A disk on which mkfs.btrfs has failed: it wants 100 MiB or so."""
-        self.zeros()
+    def strace(self, *options, log="/dev/null"):
+        if not shutil.which("strace"):
+            self.skipTest("strace is missing")
+        return {"prefix": ["strace", "-qq", "-o", str(log), *options], "ASAN_OPTIONS": "detect_leaks=0"}
+
+    def marked(self, size=SIZE):
+        """A disk whose installation ended when the text was on it."""
+        self.zeros(size)
         device = self.loop()
-        self.call("format", "--mkfs=btrfs", device, self.target, status=1)
-        return device
+        self.call("format", device, self.target, status=None, **self.strace("-e", "inject=fsync:signal=KILL:when=1"))
+        self.detach(device)
 
     def test_read_only(self):
         self.zeros()
@@ -250,11 +266,11 @@ class Live(unittest.TestCase):
         if f"\t{kind}\n" not in pathlib.Path("/proc/filesystems").read_text():
             self.skipTest(f"the kernel has no {kind}")
 
-    def install(self, kind, size=192 * MIB):
+    def install(self, kind, *options, size=192 * MIB):
         """All steps, with a file in the place of the image."""
         self.need_file_system(kind)
         device = self.loop()
-        self.call("format", f"--mkfs={kind}", device, self.target)
+        self.call("format", f"--mkfs={kind}", *options, device, self.target)
         self.assertEqual(self.label(self.image), UNFINISHED)
         (self.target / "file").write_text("content")
         self.call("finish", self.target)
@@ -285,7 +301,7 @@ class Live(unittest.TestCase):
             self.zeros(192 * MIB)
             self.tool("sfdisk", "-q", self.image, input=b"label: gpt\ntype=linux\n")
             self.put(disks.fat_header(SIZE, "EFI"), 0)
-            self.install(kind)
+            self.install(kind, "--mode=install")
             self.assertEqual(subprocess.run(["wipefs", "--noheadings", "--output=TYPE", self.image], capture_output=True,
                                             text=True).stdout.split(), [kind])  # fmt: skip
 
@@ -296,7 +312,7 @@ class Live(unittest.TestCase):
         other.mkdir()
         self.tool("mount", device, other)
         try:
-            self.call("format", device, self.target, status=1)
+            self.call("format", "--mode=install", device, self.target, status=1)
         finally:
             self.tool("umount", other)
         self.assertIn("is in use", self.err)
@@ -304,11 +320,119 @@ class Live(unittest.TestCase):
         self.assertFalse(self.checked(), "it is no longer what it was")
 
     def test_mkfs_fails(self):
-        device = self.stopped_mkfs()
-        self.assertRegex(self.err.splitlines()[-1], r"mkfs\.btrfs on '/dev/loop\d+' failed: .*(too small|minimum|size)")
+        """mkfs.btrfs wants 100 MiB or so. It writes nothing before, and so nothing is left."""
+        for make in (self.zeros, self.marked):
+            make()
+            device = self.loop()
+            self.call("format", "--mkfs=btrfs", device, self.target, status=1)
+            self.assertRegex(self.err.splitlines()[-1], r"mkfs\.btrfs on '/dev/loop\d+' failed: .*(too small|minimum|size)")
+            self.detach(device)
+            self.assertEqual(self.image.read_bytes().strip(b"\0"), b"")
+            self.assertTrue(self.checked())
+            self.assertIn("is empty: installing", self.err)
+        # What somebody writes there is theirs.
+        self.put(b"x", MIB)
+        self.assertFalse(self.checked(status=1))
+        self.assertIn("data of no known kind", self.err)
+
+    def test_mkfs_fails_half_way(self):
+        """The text stays: what is there is known by nothing else."""
+        self.zeros()
+        self.put(b"x", 8 * MIB)
+        device = self.loop()
+        self.call("format", "--mode=install", "--mkfs=btrfs", device, self.target, status=1)
         self.detach(device)
         self.assertTrue(self.checked())
         self.assertIn("a file system that was not finished: installing", self.err)
+
+    # What is looked at last
+
+    def test_format_looks_again(self):
+        """A disk that is no longer what it was when an installation was decided."""
+        for kind in ("mke2fs", "mkswap"):
+            self.tool(kind, *(["-q"] if kind == "mke2fs" else []), self.zeros())
+            before = self.image.read_bytes()
+            device = self.loop()
+            self.call("format", device, self.target, status=1)
+            self.detach(device)
+            self.assertRegex(self.err, "holds .*(ext2|swap).*, so nothing is installed on it")
+            self.assertEqual(self.image.read_bytes(), before, "the disk was written to")
+
+    def test_names_by_content(self):
+        """Which are gone when that is overwritten."""
+        self.need_file_system("ext4")
+        self.tool("mke2fs", "-q", "-t", "ext4", "-L", "test-live", self.zeros())
+        before, device = self.image.read_bytes(), self.loop()
+        for place in ("label", "uuid", "partlabel"):
+            link = pathlib.Path(f"/dev/disk/by-{place}/scaleway-test-live")
+            made = [folder for folder in (link.parent.parent, link.parent) if not folder.exists()]
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(device)
+            try:
+                for root in (f"{place.upper()}=scaleway-test-live", str(link), f"/dev/../{link}"):
+                    refused = place != "partlabel"
+                    self.call("check", root)
+                    self.call("check", "--mode=install", root, status=int(refused))
+                    self.assertEqual(self.decision.exists(), not refused, root)
+                    if refused:
+                        self.assertIn("set root= to the device itself, such as /dev/nbd0", self.err)
+                        self.assertEqual(self.err.count("\n"), 1, self.err)
+                        self.call("format", "--mode=install", root, self.target, status=1)
+                        self.assertEqual(self.image.read_bytes(), before, "the disk was written to")
+                if not refused:
+                    # The program itself is given the node.
+                    log = self.directory / "strace"
+                    self.call("format", "--mode=install", str(link), self.target,
+                              **self.strace("-f", "-e", "trace=execve,mount", log=log))  # fmt: skip
+                    self.tool("umount", self.target)
+                    self.assertIn(f'"{device}"', log.read_text())
+                    self.assertNotIn("/dev/disk", "".join(line for line in log.read_text().splitlines() if "scaleway-live" not in line))
+            finally:
+                link.unlink()
+                for folder in reversed(made):
+                    folder.rmdir()
+
+    def test_no_files(self):
+        """mkfs would take one."""
+        before = self.zeros().read_bytes()
+        self.call("format", self.image, self.target, status=1)
+        self.call("format", self.directory / "none", self.target, status=1)
+        self.assertEqual(self.image.read_bytes(), before)
+        self.assertFalse((self.directory / "none").exists())
+
+    def test_no_mkfs(self):
+        """It is told before anything has been done."""
+        self.zeros()
+        device = self.loop()
+        hide = "mount --bind /dev/null /usr/sbin/mkfs.btrfs && exec \"$@\""
+        self.call("check", "--mkfs=btrfs", device, prefix=["unshare", "--mount", "sh", "-c", hide, "sh"], status=1)
+        self.assertIn("there is no mkfs.btrfs in this initrd", self.err)
+        self.assertEqual(self.err.count("\n"), 1, self.err)
+        self.assertFalse(self.decision.exists())
+        self.call("check", "--mkfs=btrfs", device)
+        self.assertTrue(self.decision.exists())
+
+    def test_cancel(self):
+        self.decision.write_text("/dev/nbd0\n")
+        self.call("cancel")
+        self.assertFalse(self.decision.exists())
+        self.call("cancel")
+
+    def test_read_errors(self):
+        """Whatever cannot be read may be anything."""
+        self.zeros(160 * MIB)
+        device, log = self.loop(), self.directory / "strace"
+        calls = "read,pread64"
+        self.call("check", device, **self.strace("-P", device, "-e", f"trace={calls}", log=log))
+        total = {call: log.read_text().count(f"{call}(") for call in calls.split(",")}
+        self.assertGreater(total["pread64"], 500, total)
+        for call, n in total.items():
+            for when in sorted({*range(1, min(n, 12) + 1), *range(12, n, 150), *range(max(n - 3, 1), n + 1)}):
+                with self.subTest(call, when=when):
+                    self.decision.write_text("of an earlier try\n")
+                    self.call("check", device, status=1, **self.strace("-P", device, "-e", f"inject={call}:error=EIO:when={when}"))
+                    self.assertIn("Input/output error", self.err)
+                    self.assertFalse(self.decision.exists())
 
     def test_cannot_be_written_to(self):
         self.zeros()
@@ -376,6 +500,53 @@ class Live(unittest.TestCase):
             self.assertNotEqual(status, 0, inject)
             self.tool("sync", "-f", self.target)
             self.assertEqual(self.label(self.image), UNFINISHED, inject)
+
+    def ordered(self, log, *patterns):
+        """Each of these is in the log, in this order."""
+        lines = log.read_text().splitlines()
+        for pattern in patterns:
+            while lines and not re.search(pattern, lines[0]):
+                del lines[0]
+            self.assertTrue(lines, f"no {pattern} where it belongs:\n{log.read_text()}")
+            del lines[0]
+
+    def test_order_on_the_disk(self):
+        """What tells of the installation is on the disk before what it tells of, and gone after it."""
+        self.need_file_system("ext4")
+        log = self.directory / "strace"
+        self.tool("mkswap", self.zeros(64 * MIB))
+        device = self.loop()
+        # The program's own calls only, and where it waits for mkfs.
+        self.call("format", "--mode=install", device, self.target,
+                  **self.strace("-y", "-s", "16", "-e", "trace=write,pwrite64,fsync,waitid,wait4,mount", log=log))  # fmt: skip
+        to = rf"\(\d+<{device}"
+        marker, sync = rf"^pwrite64{to}.*, 4096, {64 * MIB - 4096}\)", rf"^fsync{to}"
+        writes = [line for line in log.read_text().splitlines() if re.search(rf"^p?write(64)?{to}", line)]
+        self.assertGreaterEqual(len(writes), 3, writes)
+        self.assertRegex(writes[0], marker + ".*")
+        self.assertIn("scaleway-live: m", writes[0])
+        wipe = re.escape(writes[1][:5]) + r"\w*" + to
+        self.ordered(log, marker, sync, "^" + wipe, sync, "^wait", sync, marker, sync, "^mount")
+        # Nothing is wiped before the first of them.
+        first = next(line for line in log.read_text().splitlines()[log.read_text().splitlines().index(writes[0]) + 1:])
+        self.assertRegex(first, sync)
+
+        self.call("finish", self.target, **self.strace("-X", "raw", "-e", "trace=syncfs,ioctl,umount2", log=log))
+        self.ordered(log, r"^syncfs", r"^ioctl\(0x\w+, 0x41009432", r"^syncfs", "^umount2")
+
+    def test_kernel_without_labels(self):
+        """It is told before the image is downloaded."""
+        self.need_file_system("ext4")
+        log = self.directory / "strace"
+        self.zeros(64 * MIB)
+        device = self.loop()
+        self.call("format", device, self.target, **self.strace("-X", "raw", "-e", "trace=ioctl", log=log))
+        self.tool("umount", self.target)
+        calls = [line for line in log.read_text().splitlines() if line.startswith("ioctl(")]
+        when = next(i for i, line in enumerate(calls, 1) if "0x41009432" in line)
+        self.call("format", "--mode=install", device, self.target, status=1,
+                  **self.strace("-e", f"inject=ioctl:error=ENOTTY:when={when}"))  # fmt: skip
+        self.assertIn("This kernel cannot change the label of a mounted file system of type 'ext4'", self.err)
 
     # Growing
 
