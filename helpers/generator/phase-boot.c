@@ -329,6 +329,8 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
 
+        if (options_get_bool(b->options, OPTION_LIVE_GROW) && !b->mode->installs)
+                log_warning("live_grow=1 does nothing without boot=live.");
         return b->mode->write(b);
 }
 

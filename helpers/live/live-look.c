@@ -14,6 +14,7 @@
 #include "string-util.h"
 
 #define LABEL_MAX 64U
+#define PARTITION_USEC (5 * USEC_PER_SEC) /* for the kernel and udev to make its node */
 
 /* That have what a root needs: owners, modes, device nodes. All others are of another system, or only read. */
 static const char *const root_types[] = {
@@ -56,16 +57,53 @@ static int look_at_file_system(const RootProbe *probe, LiveLook *l) {
         return strdup_to(&l->words, probe->words);
 }
 
+/* Of those that scaleway-root takes into question: is there none with a root, but one that an image could be installed on, and
+ * perhaps was about to be? Then its path in *ret, to be freed, and 1. Else 0, also if the kernel has no partitions of the disk;
+ * or -ENOMEM, or what reading one says. */
+static int find_vacant(const char *path, const RootTable *table, usec_t deadline, char **ret) {
+        _cleanup_free_ char *vacant = NULL;
+
+        for (const RootPartition *p = root_partition_choose(table, NULL); p; p = root_partition_choose(table, p)) {
+                _cleanup_(live_look_done) LiveLook look = {};
+                _cleanup_free_ char *partition = NULL;
+                int r;
+
+                r = root_device_partition(path, p->number, MIN(deadline, now_usec() + PARTITION_USEC), &partition);
+                if (r < 0)
+                        return r == -ENOMEM ? r : 0;
+                r = live_look(partition, deadline, &look);
+                if (r < 0)
+                        return r;
+                if (look.content == LIVE_INSTALLED)
+                        return 0;
+                if (!vacant && look.content != LIVE_FOREIGN)
+                        vacant = TAKE_PTR(partition);
+        }
+
+        *ret = TAKE_PTR(vacant);
+        return *ret != NULL;
+}
+
 /* The kernel makes partitions of a disk only. */
-static int look_at_table(const char *path, const RootProbe *probe, LiveLook *l) {
+static int look_at_table(const char *path, const RootProbe *probe, usec_t deadline, LiveLook *l) {
+        const char *kind = probe->table.kind == ROOT_TABLE_GPT ? "GPT" : "DOS";
+        _cleanup_free_ char *vacant = NULL;
+        int r;
+
         if (!root_device_is_disk(path) || probe->table.kind == ROOT_TABLE_OTHER)
                 return strdup_to(&l->words, probe->words);
         if (!root_partition_choose(&probe->table, NULL))
                 return root_partition_reason(&probe->table, &l->words);
 
+        r = find_vacant(path, &probe->table, deadline, &vacant);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return asprintf_to(&l->words, "a %s partition table without a root (with root=%s it will be installed there)", kind,
+                                   vacant);
+
         l->content = LIVE_INSTALLED;
-        return asprintf_to(&l->words, "a %s partition table with a root",
-                           probe->table.kind == ROOT_TABLE_GPT ? "GPT" : "DOS");
+        return asprintf_to(&l->words, "a %s partition table with a root", kind);
 }
 
 /* Only asks, activates nothing. */
@@ -132,7 +170,7 @@ int live_look(const char *path, usec_t deadline, LiveLook *ret) {
                 r = look_at_file_system(&probe, &l);
                 break;
         case ROOT_CONTENT_TABLE:
-                r = look_at_table(path, &probe, &l);
+                r = look_at_table(path, &probe, deadline, &l);
                 break;
         case ROOT_CONTENT_LVM:
                 r = look_at_lvm(path, deadline, &l);

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -136,6 +137,32 @@ class Live(unittest.TestCase):
                 self.tool("sfdisk", "-q", self.image, input=script.encode())
                 self.assertFalse(self.checked(status=0 if words else 1))
                 self.assertIn(words or "to overwrite it, set live_mode=install", self.err)
+
+    def test_partition_without_a_root(self):
+        """Another one may have it; else it is said which one could be installed on."""
+        self.zeros(192 * MIB)
+        self.tool("sfdisk", "-q", self.image, input=b"label: gpt\nsize=64M, type=linux\nsize=64M, type=linux\n")
+        device = self.loop("--partscan")
+        for n in (1, 2):
+            node = pathlib.Path(f"{device}p{n}")
+            number = pathlib.Path("/sys/class/block", node.name, "dev")
+            if not number.exists():
+                self.skipTest("the kernel makes no partitions of loop devices here")
+            if not node.exists():
+                # In a container nobody does.
+                os.mknod(node, 0o600 | stat.S_IFBLK, os.makedev(*map(int, number.read_text().split(":"))))
+                self.addCleanup(node.unlink, missing_ok=True)
+        self.call("check", device, status=1)
+        self.assertIn(f"a GPT partition table without a root (with root={device}p1 it will be installed there)", self.err)
+        self.tool("mke2fs", "-q", "-t", "ext4", "-L", UNFINISHED, f"{device}p1")
+        self.call("check", device, status=1)
+        self.assertIn(f"with root={device}p1 it will", self.err)
+        self.call("check", f"{device}p1")
+        self.assertTrue(self.decision.exists())
+        self.tool("mke2fs", "-q", "-t", "ext4", f"{device}p2")
+        self.call("check", device)
+        self.assertIn("with a root: booting from it", self.err)
+        self.assertFalse(self.decision.exists())
 
     def lvm(self, script):
         program = self.directory / "lvm"
@@ -528,11 +555,11 @@ class Live(unittest.TestCase):
         wipe = re.escape(writes[1][:5]) + r"\w*" + to
         self.ordered(log, marker, sync, "^" + wipe, sync, "^wait", sync, marker, sync, "^mount")
         # Nothing is wiped before the first of them.
-        first = next(line for line in log.read_text().splitlines()[log.read_text().splitlines().index(writes[0]) + 1:])
-        self.assertRegex(first, sync)
+        lines = log.read_text().splitlines()
+        self.assertRegex(lines[lines.index(writes[0]) + 1], sync)
 
         self.call("finish", self.target, **self.strace("-X", "raw", "-e", "trace=syncfs,ioctl,umount2", log=log))
-        self.ordered(log, r"^syncfs", r"^ioctl\(0x\w+, 0x41009432", r"^syncfs", "^umount2")
+        self.ordered(log, r"^syncfs", r"^ioctl\(\w+, 0x41009432", r"^syncfs", "^umount2")
 
     def test_kernel_without_labels(self):
         """It is told before the image is downloaded."""
@@ -542,9 +569,12 @@ class Live(unittest.TestCase):
         device = self.loop()
         self.call("format", device, self.target, **self.strace("-X", "raw", "-e", "trace=ioctl", log=log))
         self.tool("umount", self.target)
+        self.detach(device)
+        self.zeros(64 * MIB)
+        device = self.loop()
         calls = [line for line in log.read_text().splitlines() if line.startswith("ioctl(")]
         when = next(i for i, line in enumerate(calls, 1) if "0x41009432" in line)
-        self.call("format", "--mode=install", device, self.target, status=1,
+        self.call("format", device, self.target, status=1,
                   **self.strace("-e", f"inject=ioctl:error=ENOTTY:when={when}"))  # fmt: skip
         self.assertIn("This kernel cannot change the label of a mounted file system of type 'ext4'", self.err)
 

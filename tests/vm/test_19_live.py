@@ -164,10 +164,10 @@ def test_failures(bench):
     bench.boot(tags=tags("live_mkfs=btrfs", off))
     fails(bench, "mkfs.btrfs on '/dev/nbd0' failed: .*(too small|minimum|size)")
 
-    # On the same volume, of which mkfs has left nothing that is known.
+    # On the same volume, to which mkfs has written nothing.
     vm = bench.boot(tags=tags(off))
     fails(bench, "Not enough space: the archive alone is")
-    contains(vm.console.text, "'/dev/nbd0' holds a file system that was not finished: installing", "console")
+    contains(vm.console.text, "'/dev/nbd0' is empty: installing", "console")
 
     os.truncate(bench.disk, 0)
     disks.empty(None, bench.disk, SIZE)
