@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import archives
+import cpio
 import disks
 import documents
 import webserver
@@ -184,6 +185,39 @@ def test_failures(bench):
     vm = bench.boot(tags=tags(f"rescue_image_sha256={checksum}"))
     bench.wait_booted()
     contains(vm.run("findmnt -no SOURCE,FSTYPE,LABEL /"), r"^/dev/nbd0\s+ext4\s+root$", "root")
+
+
+@rows("B6")
+@options(timeout=600)
+def test_booted_is_not_said_after_a_failure(bench):
+    """Where it could not be signalled before the installation, which then fails: of that the job that waits must not make a success."""
+    archive = cpio.Archive()
+    archive.add("/etc/systemd/system/scaleway-install.service.d/70-test.conf", "[Service]\nExecStartPre=\n")
+    bench.build_disk(disks.empty, SIZE)
+    bench.boot(tags=["boot=live", f"rescue_image={URL}.gone", "rd.scaleway.failure=poweroff"], overlay=archive)
+    web_server(bench)
+    fails(bench, "404", installs=False)
+
+
+@rows("B6", "C4")
+def test_partition_without_a_root(bench):
+    """It is not booted from: an image could be installed there, if it is named."""
+    bench.build_disk(disks.partitioned, "gpt", [Partition(disks.GPT_LINUX, name="root", size=256)])
+    bench.boot(tags=tags("rd.scaleway.failure=poweroff"))
+    fails(bench, r"a GPT partition table without a root \(with root=/dev/nbd0p1 it will be installed there\)", installs=False)
+
+
+@rows("B6", "C4")
+def test_data_without_a_table(bench):
+    """Somebody has overwritten the beginning of a disk that has data."""
+    start = MIB * 300
+    bench.build_disk(disks.empty, SIZE)
+    with open(bench.disk, "r+b") as disk:
+        disk.seek(start)
+        for _ in range(16):
+            disk.write(os.urandom(MIB))
+    bench.boot(tags=tags("rd.scaleway.failure=poweroff"))
+    fails(bench, "holds data of no known kind: neither", installs=False)
 
 
 @rows("B6")
