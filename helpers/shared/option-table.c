@@ -207,7 +207,7 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_BOOT_FILE,
                 .unit = "scaleway-kexec.service",
                 .variable = "KEXEC_INITRD",
-                .help = "Its initrd: latest (the one that belongs to it), a path on the root, or a URL",
+                .help = "Its initrd: latest (the one that belongs to it), a path on the root, or a URL; without it there is none",
         },
         [OPTION_KEXEC_INITRD_SHA256] = {
                 .key = "KEXEC_INITRD_SHA256",

@@ -140,7 +140,7 @@ class Bench:
              initrd=None, memory=1024, qemu=(), user_data=None):
         """Starts the server and returns its VM at once.
 
-        cmdline    added to base, whose root= it may replace; {nbd} stands for the URI of the root volume
+        cmdline    added to base, whose root= and boot= it may replace; {nbd} stands for the URI of the root volume
         metadata   top-level fields that replace those of the document, or False: there is no metadata service
         nbd        a key of nbd.SERVERS, or None: no server
         faults     of the control plane, see controlplane.py
@@ -166,8 +166,10 @@ class Bench:
         elif self.controlplane:
             self.controlplane.set_faults([{"kind": "refuse"}])
 
-        if any(word.startswith("root=") for word in cmdline.split()):
-            base = " ".join(word for word in base.split() if not word.startswith("root="))
+        # Of two the first would count.
+        for key in ("root=", "boot="):
+            if any(word.startswith(key) for word in cmdline.split()):
+                base = " ".join(word for word in base.split() if not word.startswith(key))
         line = f"{base} {cmdline}".strip().replace("{nbd}", uri or "")
         initrd = self.parts.initrd_lean if initrd == "lean" else initrd or self.parts.initrd
         self.vm = VM(self.network, self.folder, self.parts.kernel, self._overlay(initrd, overlay), line, memory=memory,
