@@ -3,20 +3,19 @@
 #include <fcntl.h>
 #include <linux/kexec.h>
 #include <linux/reboot.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "fileio.h"
 #include "kernel-load.h"
 #include "log.h"
+#include "root-command.h"
 #include "string-util.h"
 
 #define KEXEC_PROGRAM "/usr/sbin/kexec"
-
-extern char **environ;
+#define PROGRAM_USEC (60 * USEC_PER_SEC)
 
 /* In a test: the program to use as if the kernel had no call for it. */
 static const char *program(void) {
@@ -35,23 +34,19 @@ static int file_load(int kernel_fd, int initrd_fd, const char *cmdline, unsigned
 #endif
 }
 
-/* Runs kexec(8), which says itself what is wrong. */
+/* Runs kexec(8). */
 static int run_program(const char *const arguments[]) {
-        int status, r;
-        pid_t pid;
+        _cleanup_free_ char *output = NULL, *message = NULL;
+        int r;
 
-        r = posix_spawn(&pid, arguments[0], NULL, NULL, (char **) arguments, environ);
-        if (r == ENOENT)
+        r = root_command(arguments, now_usec() + PROGRAM_USEC, &output, &message);
+        if (r == -ENOENT)
                 return log_error_errno(ENOSYS, "This kernel has no kexec_file_load(), and the initrd no " KEXEC_PROGRAM
                                                " to do without.");
-        if (r != 0)
+        if (r < 0)
                 return log_error_errno(r, "Failed to run '%s': %m", arguments[0]);
-
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return log_error_errno(errno, "Failed to wait for '%s': %m", arguments[0]);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                return log_error_errno(EIO, "'%s' failed.", arguments[0]);
+        if (r > 0)
+                return log_error_errno(EIO, "'%s' failed: %s.", arguments[0], isempty(message) ? "it did not say why" : message);
         return 0;
 }
 
@@ -112,7 +107,11 @@ int kernel_load(int kernel_fd, int initrd_fd, const char *cmdline, const char *s
 }
 
 int kernel_unload(void) {
+        _cleanup_free_ char *loaded = NULL;
         int r;
+
+        if (!program() && read_file("/sys/kernel/kexec_loaded", 16, &loaded, NULL) >= 0 && loaded[0] == '0')
+                return 0;
 
         r = file_load(-1, -1, NULL, KEXEC_FILE_UNLOAD);
         if (r == -ENOSYS)

@@ -3,6 +3,7 @@
 
 import archives
 import cpio
+import disks
 import webserver
 from bench import COST
 from testing import absent, check, contains, equal, options, rows
@@ -70,6 +71,25 @@ def test_by_url(bench):
     second_boot(bench, vm)
     equal([(r["method"], r["path"], r["status"]) for r in server.requests()], [("GET", "/kernel", 200), ("GET", "/initrd", 200)],
           "requests to the web server")  # fmt: skip
+
+
+@rows("B6", "B9")
+@options(timeout=900)
+def test_after_an_installation(bench):
+    """boot=live with live_mode=install in both kernels: the second one boots what the first one has installed."""
+    web = f"http://10.42.0.1:{webserver.PORT}"
+    archives.root_archive(bench.parts.root)
+    bench.build_disk(disks.empty, 2048)
+    vm = bench.boot(tags=["boot=live", "live_mode=install", f"rescue_image={web}/root.tar", f"KEXEC_KERNEL={web}/kernel",
+                          f"KEXEC_INITRD={web}/initrd"], memory=2048)  # fmt: skip
+    server = webserver.WebServer(bench)
+    server.add(archives.root_archive(bench.parts.root), "root.tar")
+    server.add(bench.parts.kernel, "kernel")
+    server.add(bench.parts.initrd, "initrd")
+    second_boot(bench, vm)
+    equal([r["path"] for r in server.requests()], ["/root.tar", "/kernel", "/initrd"], "requests to the web server")
+    equal(len(vm.console.matching("installing the image")), 1, "installations")
+    contains(vm.run("findmnt -no SOURCE,LABEL /"), r"^/dev/nbd0\s+root$", "root")
 
 
 def goes_on(bench, vm, reason):
