@@ -14,7 +14,7 @@ typedef struct NfsServer {
         char address[NI_MAXHOST]; /* of the server, numeric */
         char local[NI_MAXHOST];   /* ours, as it sees us */
         char *shown;              /* SERVER:/PATH for people and for the kernel */
-        const char *mounted;      /* the version, once the root is mounted but its server went away before the look at it */
+        const char *mounted;      /* the version, when the server went away between mount and look */
 } NfsServer;
 
 /* Outcome of one try. reason completes "Cannot mount '...': ". */
