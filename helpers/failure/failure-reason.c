@@ -33,7 +33,7 @@ static int first_line(const char *text, char **ret) {
 /* Starts systemctl with its standard output on *ret_fd, and the console kept free of its messages. */
 static int spawn_systemctl(pid_t *ret_pid, int *ret_fd) {
         static const char *const arguments[] = {
-                "systemctl", "--failed", "--plain", "--no-legend", "--no-pager", NULL
+                "systemctl", "show", "--no-pager", "--state=failed", "--property=Id,Description,Result", "*", NULL
         };
         posix_spawn_file_actions_t actions;
         int r, pair[2];
@@ -87,9 +87,28 @@ static void read_bounded(int fd, char *buffer, size_t size) {
         buffer[n] = '\0';
 }
 
-/* "a.service, b.mount": the first word of each line. */
-static int list_units(const char *text, char **ret) {
-        char *list = NULL;
+/* What `systemctl show` says of one unit, in the text that it was read into. */
+typedef struct FailedUnit {
+        const char *id, *description, *result;
+} FailedUnit;
+
+/* systemd ends a unit that takes too long before its program can leave a reason: this is the only place to say so. */
+static void describe_unit(FILE *f, const FailedUnit *u) {
+        if (isempty(u->id))
+                return;
+
+        (void) fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", u->id);
+        if (!isempty(u->description) && !streq(u->description, u->id))
+                (void) fprintf(f, " (%s)", u->description);
+        (void) fputs(streq_ptr(u->result, "timeout") ? " took too long" : " failed", f);
+        if (!isempty(u->result))
+                (void) fprintf(f, " (%s)", u->result);
+}
+
+/* Lines KEY=VALUE, an empty one after each unit. Cuts text in place. */
+static int describe_units(char *text, char **ret) {
+        FailedUnit unit = {};
+        char *list = NULL, *line;
         size_t size;
         FILE *f;
 
@@ -97,14 +116,17 @@ static int list_units(const char *text, char **ret) {
         if (!f)
                 return -ENOMEM;
 
-        for (const char *line = text; *line;) {
-                size_t blanks = strspn(line, " "), n = strcspn(line + blanks, " \n");
-
-                if (n > 0)
-                        (void) fprintf(f, "%s%.*s", ftell(f) > 0 ? ", " : "", (int) n, line + blanks);
-                line += strcspn(line, "\n");
-                line += *line == '\n';
+        while ((line = strsep(&text, "\n"))) {
+                if (*line == '\0') {
+                        describe_unit(f, &unit);
+                        unit = (FailedUnit) {};
+                        continue;
+                }
+                unit.id = startswith(line, "Id=") ?: unit.id;
+                unit.description = startswith(line, "Description=") ?: unit.description;
+                unit.result = startswith(line, "Result=") ?: unit.result;
         }
+        describe_unit(f, &unit);
 
         if (fclose(f) != 0) {
                 free(list);
@@ -133,11 +155,11 @@ static int failed_units(char **ret) {
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
 
-        return list_units(buffer, ret);
+        return describe_units(buffer, ret);
 }
 
 int failure_reason(char **ret) {
-        _cleanup_free_ char *path = NULL, *text = NULL, *units = NULL, *line = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL, *units = NULL;
         int r;
 
         assert(ret);
@@ -149,12 +171,8 @@ int failure_reason(char **ret) {
         if (read_file(path, REASON_FILE_MAX, &text, NULL) >= 0 && text[strspn(text, " \t\r\n")])
                 return first_line(text, ret);
 
-        if (failed_units(&units) >= 0 && !isempty(units)) {
-                r = asprintf_to(&line, "failed units: %s", units);
-                if (r < 0)
-                        return r;
-                return first_line(line, ret);
-        }
+        if (failed_units(&units) >= 0 && !isempty(units))
+                return first_line(units, ret);
 
         return strdup_to(ret, "no reason is known, see journalctl -b");
 }

@@ -4,6 +4,6 @@
 #include "macro.h"
 
 /* Why the boot failed, one line that is safe to print: what the first program that failed left in
- * /run/scaleway/failure, else the units that systemd calls failed. *ret is to be freed. Returns 0 or -ENOMEM; when
- * nothing is known the line says so. */
+ * /run/scaleway/failure, else the units that systemd calls failed and why. *ret is to be freed. Returns 0 or
+ * -ENOMEM; when nothing is known the line says so. */
 _must_check_ int failure_reason(char **ret);

@@ -10,6 +10,7 @@
 
 #define UNIT "scaleway-modules.service"
 #define MODULES_MAX 32U
+#define WARNINGS_MAX 4U /* each is a line of the console */
 #define MODULE_NAME_MAX 55U /* MODULE_NAME_LEN of the kernel, without the end */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
@@ -45,7 +46,7 @@ static int warn_of(const char *word) {
 /* The names with blanks between them, "" if there are none. */
 static int collect(const char *value, char **ret) {
         _cleanup_free_ char *copy = strdup(value), *names = strdup("");
-        unsigned n = 0;
+        unsigned n = 0, n_bad = 0;
         int r;
 
         if (!copy || !names)
@@ -62,6 +63,8 @@ static int collect(const char *value, char **ret) {
                         continue;
                 name = module_name(word);
                 if (!name) {
+                        if (++n_bad > WARNINGS_MAX)
+                                continue;
                         r = warn_of(original);
                         if (r < 0)
                                 return r;
@@ -76,6 +79,9 @@ static int collect(const char *value, char **ret) {
                         return r;
                 free_and_replace_str(&names, longer);
         }
+
+        if (n_bad > WARNINGS_MAX)
+                log_warning("INITRD_MODULES has %u more such words.", n_bad - WARNINGS_MAX);
 
         *ret = TAKE_PTR(names);
         return 0;

@@ -108,7 +108,7 @@ static int load(NfsServer *s) {
         return 0;
 }
 
-static int mount_root(NfsServer *s) {
+static int mount_root(NfsServer *s, const char *target, int *ret_look) {
         usec_t begin = now_usec(), next_warning = 0;
         _cleanup_(retry_done) Retry retry;
         int r;
@@ -122,11 +122,12 @@ static int mount_root(NfsServer *s) {
                 _cleanup_(nfs_try_done) NfsTry t = {};
                 usec_t now;
 
-                r = nfs_try(s, arg_target, arg_identifier, MAX(retry_left(&retry), USEC_PER_SEC), &t);
+                r = nfs_try(s, target, arg_identifier, MAX(retry_left(&retry), USEC_PER_SEC), &t);
                 if (r == -ENOMEM)
                         return log_oom();
                 if (r >= 0) {
                         log_info("Mounted '%s' on '%s', NFS version %s.", s->shown, arg_target, t.version);
+                        *ret_look = t.look;
                         return 0;
                 }
 
@@ -145,11 +146,9 @@ static int mount_root(NfsServer *s) {
         }
 }
 
-static int check_content(const NfsServer *s) {
-        int look = root_look(arg_target);
-
+static int check_content(const NfsServer *s, const char *target, int look) {
         if (look == ROOT_EMPTY) {
-                (void) umount2(arg_target, 0);
+                (void) umount2(target, 0);
                 return log_error_errno(ENOENT, "The root on '%s' is empty: install an image there.", s->shown);
         }
         if (look < 0)
@@ -162,7 +161,8 @@ static int check_content(const NfsServer *s) {
 
 static int run(int argc, char *argv[]) {
         _cleanup_(nfs_server_done) NfsServer s = {};
-        int r;
+        _cleanup_free_ char *target = NULL;
+        int r, look = ROOT_FINE;
 
         log_setup(LOG_TARGET_AUTO);
 
@@ -172,15 +172,16 @@ static int run(int argc, char *argv[]) {
         r = load(&s);
         if (r < 0)
                 return r;
-        r = root_is_mounted(arg_source, arg_target);
+        target = realpath(arg_target, NULL);
+        r = target ? root_has_mount(target) : -errno;
         if (r != 0)
                 return log_error_errno(r < 0 ? r : -EBUSY, "Cannot mount on '%s': %m", arg_target);
 
-        r = mount_root(&s);
+        r = mount_root(&s, target, &look);
         if (r < 0)
                 return r;
 
-        return check_content(&s);
+        return check_content(&s, target, look);
 }
 
 DEFINE_MAIN_FUNCTION(run)

@@ -21,6 +21,7 @@
 /* Written by the process that mounts, read when it has ended. */
 typedef struct Outcome {
         int error;
+        int look;
         char message[MESSAGE_MAX];
 } Outcome;
 
@@ -31,7 +32,12 @@ static _noreturn_ void mount_and_exit(const char *source, const char *target, co
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
                 _exit(EXIT_FAILURE);
 
-        o->error = root_mount(source, target, "nfs", options, &message);
+        /* One that was killed may have got as far as this. */
+        o->error = root_has_mount(target);
+        if (o->error == 0)
+                o->error = root_mount(source, target, "nfs", options, &message);
+        if (o->error >= 0)
+                o->look = root_look(target);
         if (message)
                 (void) snprintf(o->message, sizeof(o->message), "%s", message);
         _exit(EXIT_SUCCESS);
@@ -76,13 +82,15 @@ static int wait_for_mount(pid_t pid, usec_t timeout) {
         return in_time ? -EPROTO : -ETIMEDOUT;
 }
 
-int nfs_mount(const char *source, const char *target, const char *options, usec_t timeout, char **ret_message) {
+int nfs_mount(const char *source, const char *target, const char *options, usec_t timeout, int *ret_look,
+              char **ret_message) {
         pid_t parent = getpid(), pid;
         Outcome *o;
         int r;
 
         assert(source);
         assert(target);
+        assert(ret_look);
         assert(ret_message);
 
         o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -94,7 +102,8 @@ int nfs_mount(const char *source, const char *target, const char *options, usec_
                 mount_and_exit(source, target, options, parent, o);
         r = pid < 0 ? -errno : wait_for_mount(pid, timeout);
         if (r >= 0)
-                r = o->error;
+                r = MIN(o->error, 0);
+        *ret_look = o->look;
         if (r < 0 && o->message[0]) {
                 *ret_message = printable(o->message, MESSAGE_MAX);
                 if (!*ret_message)

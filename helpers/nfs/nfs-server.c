@@ -7,6 +7,7 @@
 #include "log.h"
 #include "nfs-mount.h"
 #include "nfs-server.h"
+#include "root-mount.h"
 #include "string-util.h"
 #include "tcp-connect.h"
 
@@ -98,7 +99,8 @@ static int describe(const NfsServer *s, int error, const char *version, const ch
         case -ENOTDIR:
                 return asprintf_to(ret, "the server has no such path, or does not export it to %s", s->local);
         case -ETIMEDOUT:
-                return asprintf_to(ret, "the server takes connections but does not answer");
+                return s->mounted ? asprintf_to(ret, "it is mounted, but the server does not answer any more")
+                                  : asprintf_to(ret, "the server takes connections but does not answer");
         case -ECONNREFUSED:
                 /* The port of NFS itself took a connection a moment ago. */
                 return version[0] == '3' ? asprintf_to(ret,
@@ -112,7 +114,7 @@ static int describe(const NfsServer *s, int error, const char *version, const ch
         }
 }
 
-static int mount_version(const NfsServer *s, const char *target, const char *version, usec_t timeout, NfsTry *t) {
+static int mount_version(NfsServer *s, const char *target, const char *version, usec_t timeout, NfsTry *t) {
         _cleanup_free_ char *options = NULL, *message = NULL;
         int r, k;
 
@@ -120,10 +122,12 @@ static int mount_version(const NfsServer *s, const char *target, const char *ver
         if (r < 0)
                 return r;
         log_debug("Mounting '%s' with the options '%s'.", s->shown, options);
-        r = nfs_mount(s->shown, target, options, timeout, &message);
+        r = nfs_mount(s->shown, target, options, timeout, &t->look, &message);
         t->version = version;
         if (r >= 0)
                 return 0;
+        if (!s->mounted && root_has_mount(target) > 0)
+                s->mounted = version;
 
         log_debug_errno(r, "Version %s: %s: %m", version, message ?: "no words of libmount");
         nfs_try_done(t);
@@ -135,7 +139,7 @@ static int mount_version(const NfsServer *s, const char *target, const char *ver
 /* As mount.nfs does: the next version if the server does not speak this one, and version 3 also if version 4 knows no
  * such path, for a server may export it under another name there. If that ends no better, people are told what version
  * 4 said. */
-static int mount_any(const NfsServer *s, const char *target, usec_t deadline, NfsTry *t) {
+static int mount_any(NfsServer *s, const char *target, usec_t deadline, NfsTry *t) {
         const char *versions[NFS_VERSIONS_MAX];
         unsigned n = nfs_options_versions(&s->options, versions);
         _cleanup_(nfs_try_done) NfsTry answer = {};
@@ -144,6 +148,8 @@ static int mount_any(const NfsServer *s, const char *target, usec_t deadline, Nf
         for (unsigned i = 0; i < n; i++) {
                 usec_t now = now_usec(), left = now < deadline ? deadline - now : USEC_PER_SEC;
 
+                if (s->mounted && !streq(versions[i], s->mounted))
+                        continue;
                 if (answered < 0 && versions[i][0] == '4')
                         continue;
                 r = mount_version(s, target, versions[i], MIN(left, answered < 0 ? SECOND_OPINION_USEC : MOUNT_USEC),

@@ -126,7 +126,8 @@ int resolv_conf_make(const char *servers, const char *domains, char **ret) {
         if (!f)
                 return -ENOMEM;
 
-        (void) fputs("# Written by scaleway-network of the initrd\n", f);
+        /* The C library's own limits, 5 s for each server, would outlast those of the units that resolve names. */
+        (void) fputs("# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n", f);
         n = write_servers(f, servers ?: "");
         if (n >= 0)
                 r = write_domains(f, domains ?: "");

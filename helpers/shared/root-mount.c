@@ -23,11 +23,30 @@ static void free_contextp(struct libmnt_context **c) {
                 mnt_free_context(*c);
 }
 
+/* Returns 1 and what is mounted on target, in *ret_table, 0, or a negative errno. */
+static int find_mount(const char *real_target, struct libmnt_table **ret_table, struct libmnt_fs **ret) {
+        *ret_table = mnt_new_table_from_file("/proc/self/mountinfo");
+        if (!*ret_table)
+                return errno > 0 ? -errno : -ENOMEM;
+        *ret = mnt_table_find_target(*ret_table, real_target, MNT_ITER_BACKWARD);
+        return *ret ? 1 : 0;
+}
+
+int root_has_mount(const char *real_target) {
+        _cleanup_(table_unrefp) struct libmnt_table *table = NULL;
+        struct libmnt_fs *fs;
+
+        assert(real_target);
+
+        return find_mount(real_target, &table, &fs);
+}
+
 int root_is_mounted(const char *path, const char *target) {
         _cleanup_(table_unrefp) struct libmnt_table *table = NULL;
         _cleanup_free_ char *real_path = NULL, *real_target = NULL;
         struct libmnt_fs *fs;
         struct stat st;
+        int r;
 
         assert(path);
         assert(target);
@@ -36,12 +55,9 @@ int root_is_mounted(const char *path, const char *target) {
         if (!real_target)
                 return -errno;
 
-        table = mnt_new_table_from_file("/proc/self/mountinfo");
-        if (!table)
-                return errno > 0 ? -errno : -ENOMEM;
-        fs = mnt_table_find_target(table, real_target, MNT_ITER_BACKWARD);
-        if (!fs)
-                return 0;
+        r = find_mount(real_target, &table, &fs);
+        if (r <= 0)
+                return r;
 
         /* btrfs has a device number of its own, so the name counts as well. */
         if (stat(path, &st) >= 0 && S_ISBLK(st.st_mode) && mnt_fs_get_devno(fs) == st.st_rdev)

@@ -7,6 +7,10 @@
  * errno. */
 _must_check_ int root_is_mounted(const char *path, const char *target);
 
+/* Is something mounted on target, which is an absolute path without symlinks? 1, 0, or a negative errno. The file
+ * system itself is not touched, so this does not wait for its server. */
+_must_check_ int root_has_mount(const char *real_target);
+
 /* Mounts the device as mount(8) does. type and options may be NULL: the type is then found out. For a device that
  * is served over the network the userspace option _netdev is added and recorded in /run/mount/utab, so that systemd
  * on the host sees a network file system in its root and keeps the network up until it is unmounted. -ENOMEM, or

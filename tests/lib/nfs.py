@@ -21,7 +21,7 @@ rpcbind -f -w & exec ganesha.nfsd -F -L /dev/stderr -f "$3" -p "$4"
 
 # Without a period of grace a first client need not wait for those that a server that was started again would know.
 CONFIGURATION = """
-NFS_CORE_PARAM {{ NFS_Port = {port}; MNT_Port = {mountd}; Protocols = 3, 4; Enable_NLM = false; Enable_RQUOTA = false;
+NFS_CORE_PARAM {{ NFS_Port = {port}; MNT_Port = {mountd}; Protocols = {speaks}; Enable_NLM = false; Enable_RQUOTA = false;
                   mount_path_pseudo = true; }}
 NFS_KRB5 {{ Active_krb5 = false; }}
 NFSv4 {{ Graceless = true; RecoveryBackend = fs; RecoveryRoot = "{folder}/recovery"; Only_Numeric_Owners = true; {minor} }}
@@ -33,9 +33,9 @@ LOG {{ Default_Log_Level = EVENT; }}
 
 
 class Server:
-    """protocols: versions of the export. clients: who may have it, an address or a network. minor: minor versions of 4."""
+    """speaks: versions of the server. protocols: of the export. clients: who may have it, an address or a network. minor: minor versions of 4."""
 
-    def __init__(self, bench, protocols="3, 4", clients="*", minor=None):
+    def __init__(self, bench, speaks="3, 4", protocols="3, 4", clients="*", minor=None):
         need("ganesha.nfsd", "rpcbind", "mount")
         self.bench = bench
         self.folder = os.path.join(bench.folder, "nfs")
@@ -45,7 +45,7 @@ class Server:
         self.configuration = os.path.join(self.folder, "ganesha.conf")
         with open(self.configuration, "w", encoding="utf-8") as f:
             f.write(CONFIGURATION.format(
-                port=PORT, mountd=MOUNTD_PORT, folder=self.folder, mounted=self.mounted, path=PATH, protocols=protocols,
+                port=PORT, mountd=MOUNTD_PORT, folder=self.folder, mounted=self.mounted, path=PATH, speaks=speaks, protocols=protocols,
                 access="NONE", clients=clients, minor=f"minor_versions = {minor};" if minor else ""))  # fmt: skip
         self.child = None
         bench.callback(self.stop)

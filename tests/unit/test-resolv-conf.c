@@ -3,7 +3,7 @@
 #include "resolv-conf.h"
 #include "test.h"
 
-#define HEAD "# Written by scaleway-network of the initrd\n"
+#define HEAD "# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n"
 
 static void test_nameserver_is_valid(void) {
         ASSERT_TRUE(nameserver_is_valid("10.1.2.3"));

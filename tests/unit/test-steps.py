@@ -398,7 +398,7 @@ class Network(Steps):
 
     def test_nameservers(self):
         self.inside = self.namespace("--net")
-        head = "# Written by scaleway-network of the initrd\n"
+        head = "# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n"
         self.state("OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
         self.network("settle", "--nameserver=")
         self.assertEqual(self.resolv_conf.read_text(),
@@ -863,6 +863,29 @@ class Nfs(Steps):
                 self.assertRegex(lines[0], rf"^Cannot mount '{re.escape(host)}:/srv' yet: {reason}.*; trying for another \d s")
                 self.assertRegex(lines[1], rf"^Cannot mount '{re.escape(host)}:/srv': {reason}.* \(gave up after \d s, \d+ tries\)")
 
+    def test_silent_name_servers(self):
+        """Three, and two domains to search, with the resolv.conf that the initrd has: the unit leaves 60 s after the time-out."""
+        self.need("ip", "unshare")
+        inside = self.namespace("--net")
+        subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+        servers = [f"127.0.0.{i}" for i in (1, 2, 3)]
+        script = f"import socket, time; a = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(3)]; " \
+                 f"[s.bind((n, 53)) for s, n in zip(a, {servers})]; print(flush=True); time.sleep(1000)"
+        silent = subprocess.Popen([*inside, sys.executable, "-c", script], stdout=subprocess.PIPE)
+        self.addCleanup(lambda: (silent.kill(), silent.wait(), silent.stdout.close()))
+        silent.stdout.readline()
+        state = self.run_dir / "systemd/netif/state"
+        state.parent.mkdir(parents=True)
+        state.write_text(f"DNS={' '.join(servers)}\nDOMAINS=a.example b.example\n")
+        resolv_conf = self.directory / "resolv.conf"
+        self.call("scaleway-network", "settle", prefix=inside, SCALEWAY_RESOLV_CONF=str(resolv_conf))
+        private = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", str(resolv_conf))
+        begin = time.monotonic()
+        self.mount("files.example:/srv", "--timeout=1", prefix=(*inside, *private))
+        took = time.monotonic() - begin
+        self.assertIn("cannot resolve 'files.example'", self.err)
+        self.assertLess(took, 30)
+
 
 class Switch(Steps):
     """A20"""
@@ -1264,12 +1287,13 @@ class Failure(OnTerminal):
         (self.run_dir / "scaleway/failure").unlink()
         fake = self.directory / "bin"
         fake.mkdir()
-        (fake / "systemctl").write_text("#!/bin/sh\n"
-                                        "echo 'a.service loaded failed failed A\x1b'\n"
-                                        "echo '  b.mount  loaded failed x'\n")
+        units = ("Result=timeout\nId=a.service\nDescription=Do A\x1b\n\nId=b.mount\nDescription=b.mount\n\n"
+                 "Result=exit-code\nId=c.service\nDescription=C\n")
+        (fake / "systemctl").write_text(f"#!/bin/sh\ntest \"$1 $3 $4 $5\" = "
+                                        f"'show --state=failed --property=Id,Description,Result *' && printf %s '{units}'\n")
         (fake / "systemctl").chmod(0o755)
         self.start("scaleway-failure", PATH=f"{fake}:{os.environ['PATH']}")
-        self.expect(b">>> Boot failed: failed units: a.service, b.mount\r\n")
+        self.expect(b">>> Boot failed: a.service (Do A?) took too long (timeout), b.mount failed, c.service (C) failed (exit-code)\r\n")
         self.assertEqual(self.end(), 5)
 
     def test_systemctl_hangs_or_floods(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """INITRD_MODULES=: kernel modules that are there before the root is mounted."""
 
+import cpio
 from testing import absent, check, contains, equal, rows
 
 
@@ -9,10 +10,17 @@ def position(lines, text):
     return next((i for i, line in enumerate(lines) if text in line), None)
 
 
+def slower():
+    """An overlay: the modules take their time, so that only an order makes the root wait."""
+    archive = cpio.Archive()
+    archive.add("/etc/systemd/system/scaleway-modules.service.d/90-test.conf", "[Service]\nExecStartPre=sleep 5\n")
+    return archive
+
+
 @rows("A26")
 def test_modules(bench):
     """By name and by path; one that is not there, and one that is no name, cost a warning each."""
-    vm = bench.boot(tags=["INITRD_MODULES=overlay,fs/isofs/isofs.ko,no-such-module,../$(reboot)"])
+    vm = bench.boot(tags=["INITRD_MODULES=overlay,fs/isofs/isofs.ko,no-such-module,../$(reboot)"], overlay=slower())
     bench.wait_booted()
     vm.run("test -d /sys/module/overlay && test -d /sys/module/isofs")
     equal(len(vm.console.matching("no-such-module")), 2, "lines with the missing one: the tags and the warning")

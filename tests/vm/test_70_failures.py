@@ -30,6 +30,15 @@ def test_nbd_refused(bench):
 
 
 @rows("C4")
+def test_unit_takes_too_long(bench):
+    """systemd ends it before its program can say anything, so the reason is what systemd knows."""
+    archive = cpio.Archive()
+    archive.add("/etc/systemd/system/scaleway-local.service.d/90-test.conf", "[Service]\nExecStartPre=sleep 1000\nTimeoutStartSec=3\n")
+    bench.boot(overlay=archive)
+    bench.wait_failed(r"scaleway-local\.service \([A-Z][^)]+\) took too long \(timeout\)")
+
+
+@rows("C4")
 def test_no_such_export(bench):
     """The server says so, and is not asked for five minutes. In the lean initrd."""
     bench.boot(nbd="nbd-server", tags=[f"root={NOBODY}/another"], initrd="lean")
