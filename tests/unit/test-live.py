@@ -143,11 +143,13 @@ class Live(unittest.TestCase):
         self.zeros(192 * MIB)
         self.tool("sfdisk", "-q", self.image, input=b"label: gpt\nsize=64M, type=linux\nsize=64M, type=linux\n")
         device = self.loop("--partscan")
+        if not pathlib.Path("/sys/class/block", f"{os.path.basename(device)}p1").exists():
+            # The kernel of a test machine may be without a parser for the table, and util-linux has one.
+            self.tool("partx", "--add", device)
+            self.addCleanup(subprocess.run, ["partx", "--delete", device], stderr=subprocess.DEVNULL)
         for n in (1, 2):
             node = pathlib.Path(f"{device}p{n}")
             number = pathlib.Path("/sys/class/block", node.name, "dev")
-            if not number.exists():
-                self.skipTest("the kernel makes no partitions of loop devices here")
             if not node.exists():
                 # In a container nobody does.
                 os.mknod(node, 0o600 | stat.S_IFBLK, os.makedev(*map(int, number.read_text().split(":"))))
