@@ -14,6 +14,7 @@
 #include "paths.h"
 #include "phase-boot.h"
 #include "proc-cmdline.h"
+#include "state-units.h"
 #include "string-util.h"
 
 #define UNIT_SIZE_MAX (64U * 1024U)
@@ -94,25 +95,6 @@ static int write_state_file(const char *name, const char *text) {
         return write_file_atomic(path, text, strlen(text), 0644);
 }
 
-static bool states_are_signalled(const Boot *b) {
-        static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
-
-        for (size_t i = 0; i < ELEMENTSOF(off); i++)
-                if (options_get_bool(b->options, off[i]))
-                        return false;
-
-        return true;
-}
-
-/* The states of a second kernel were signalled by the first one, but for this. */
-static bool failure_is_signalled(const Boot *b) {
-        if (options_get_bool(b->options, OPTION_NO_METADATA) || options_get_bool(b->options, OPTION_NOMETADATA))
-                return false;
-
-        return states_are_signalled(b) || (options_get_bool(b->options, OPTION_IS_IN_KEXEC) &&
-                                           options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
-}
-
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
         _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
@@ -139,30 +121,6 @@ static void write_state_files(const Boot *b) {
                 log_warning_errno(r, "Cannot write below '%s', going on without: %m", directory ?: "/run/scaleway");
 }
 
-/* A signal that is still under way at switch-root goes on after it, provided that the host's systemd knows the unit:
- * nothing but /run is common to both. */
-static int copy_state_template(const Boot *b) {
-        const char *seam = secure_getenv("SCALEWAY_UNIT_DIR");
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
-
-        r = asprintf_to(&path, "%s/scaleway-state@.service", seam ?: SHIPPED_UNITS);
-        if (r < 0)
-                return r;
-        r = read_file(path, UNIT_SIZE_MAX, &text, NULL);
-        if (r < 0) {
-                log_warning_errno(r, "Cannot copy '%s', a late state signal will end at switch-root: %m", path);
-                return 0;
-        }
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_text(u, text);
-        return unit_file_write(u, b->unit_fd, "scaleway-state@.service");
-}
-
 /* The host's udev goes through all devices again, and would take away the names that its rules do not give. */
 static int copy_udev_rules(void) {
         const char *seam = secure_getenv("SCALEWAY_UDEV_DIR");
@@ -187,81 +145,6 @@ static int copy_udev_rules(void) {
         if (r < 0)
                 log_warning_errno(r, "Cannot copy '%s', the host will have no names by volume id: %m", from);
         return r == -ENOMEM ? r : 0;
-}
-
-/* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
- * scaleway-root.target, and whatever requires it in any way would stop too, with the signal still under way. The name is
- * another than that of the drop-in for the template, which it would hide. Where that may take a person's time it is said at
- * once: the platform powers a server off that does not come up. */
-static int order_booted(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        int r;
-
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_section(u, "Unit");
-        if (b->mode->person) {
-                unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
-                return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
-        }
-
-        /* One of the two is enough, where an installation may be due. */
-        if (b->mode->installs)
-                unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
-        unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
-        unit_file_setting(u, "After", "scaleway-root.target");
-        return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
-}
-
-/* The platform powers off a server that does not say "booted" in time. The unit's job waits for the root already: the new
- * one, which does not, is merged into it, and so the state is signalled now, and once. */
-static int signal_before_installation(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        int r;
-
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_section(u, "Service");
-        unit_file_setting(u, "ExecStartPre",
-                          "-systemctl --quiet --no-block --job-mode=ignore-dependencies start scaleway-state@booted.service");
-        return unit_file_write(u, b->unit_fd, "scaleway-install.service.d/60-booted.conf");
-}
-
-static int write_state_units(const Boot *b) {
-        static const char *const states[] = { "kernel-started", "booted" };
-        int r;
-
-        if (!states_are_signalled(b))
-                return 0;
-
-        r = copy_state_template(b);
-        if (r < 0)
-                return r;
-        r = order_booted(b);
-        if (r < 0)
-                return r;
-        if (b->mode->installs) {
-                r = signal_before_installation(b);
-                if (r < 0)
-                        return r;
-        }
-
-        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
-                _cleanup_free_ char *path = NULL;
-
-                r = asprintf_to(&path, "scaleway-boot.target.wants/scaleway-state@%s.service", states[i]);
-                if (r < 0)
-                        return r;
-                r = unit_link(b->unit_fd, path, SHIPPED_UNITS "/scaleway-state@.service");
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
 }
 
 /* The metadata are what the other boots wait for until there is a network. Without them the units that need one
@@ -309,7 +192,7 @@ static int write_units(const Boot *b) {
                 if (r < 0)
                         return r;
         }
-        r = write_state_units(b);
+        r = state_units_write(b);
         if (r < 0)
                 return r;
         r = write_network(b);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "boot.h"
+
+/* False if an option says that the control plane hears nothing of this boot. */
+bool states_are_signalled(const Boot *b);
+
+/* The same for a boot that has failed. */
+bool failure_is_signalled(const Boot *b);
+
+/* Has scaleway-boot.target want the state signals, each at its moment, and copies their unit to where the host finds it. Returns 0 or
+ * a negative errno. */
+_must_check_ int state_units_write(const Boot *b);
