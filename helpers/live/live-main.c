@@ -4,7 +4,8 @@
  * "check" runs from scaleway-live.service, after the volume is attached, and decides; nothing is written to the volume.
  * If an installation is due, it leaves /run/scaleway/install, and scaleway-install.service does it: "format" makes a file
  * system whose label says that it is not finished, scaleway-stream fills it, "finish" takes the label away; "cancel" runs if
- * that has failed. Then, or at once, scaleway-local.service mounts the root. "grow" runs from scaleway-grow.service, on the mounted root. */
+ * that has failed. Then, or at once, scaleway-local.service mounts the root. "grow" runs from scaleway-grow.service, on the
+ * mounted root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -12,34 +13,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include "fd-util.h"
-#include "fileio.h"
-#include "live-device.h"
+#include "live-check.h"
 #include "live-format.h"
 #include "live-grow.h"
-#include "live-look.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
-#include "paths.h"
-#include "root-device.h"
-#include "root-lvm.h"
 #include "string-util.h"
 #include "time-util.h"
 
 #define TIMEOUT_MAX 86400U
-/* Some 70 MiB are read, or LVM is asked. */
-#define LOOK_USEC (60 * USEC_PER_SEC)
 /* With lazy inode tables it takes seconds. The last look before it is in this time. */
 #define MKFS_USEC (300 * USEC_PER_SEC)
 
-#define OVERWRITE "live_mode=install on the command line or as a server tag"
-
-typedef enum Mode { MODE_AUTO, MODE_INSTALL } Mode;
-
-static Mode arg_mode = MODE_AUTO;
+static bool arg_install = false;
 static const char *arg_mkfs = "ext4";
 static const char *arg_no_image = NULL;
 static unsigned arg_timeout = 30;
@@ -64,9 +53,9 @@ static int help(void) {
 
 static int parse_mode(const char *s) {
         if (streq(s, "auto"))
-                arg_mode = MODE_AUTO;
+                arg_install = false;
         else if (streq(s, "install"))
-                arg_mode = MODE_INSTALL;
+                arg_install = true;
         else
                 return log_error_errno(EINVAL, "--mode= takes auto or install.");
 
@@ -121,167 +110,14 @@ static int parse_argv(int argc, char *argv[]) {
         return 1;
 }
 
-/* The path of what root= names, and the same for messages. Returns 0 or, after a message, a negative errno. */
-static int device_path(const char *source, char **ret_path, char **ret_shown) {
-        int r;
-
-        *ret_shown = printable(source, 256);
-        if (!*ret_shown)
-                return log_oom();
-        r = root_device_path(source, ret_path);
-        if (r == -ENOMEM)
-                return log_oom();
-        if (r < 0)
-                return log_error_errno(r, "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=.",
-                                       *ret_shown);
-        return 0;
-}
-
-/* A logical volume appears only when it is activated, which is done for a root that is to be booted. 1: it is one. */
-static int is_logical_volume(const char *path) {
-        _cleanup_(root_volume_done) RootVolume v = {};
-        int r;
-
-        r = root_volume_parse(path, &v);
-        if (r < 0)
-                return log_oom();
-        return r > 0 && root_device_wait(path, /* deadline= */ 0) == -ENODEV;
-}
-
-static int wait_for_device(const char *path, const char *shown) {
-        int r;
-
-        r = root_device_wait(path, now_usec() + arg_timeout * USEC_PER_SEC);
-        if (r == -ENODEV)
-                return log_error_errno(r, "Device '%s' did not appear within %u s; set root= to a disk or a partition.", shown,
-                                       arg_timeout);
-        if (r == -ENOMEDIUM)
-                return log_error_errno(r, "Device '%s' still had no size after %u s: nothing is attached to it.", shown,
-                                       arg_timeout);
-        if (r == -ENOTBLK)
-                return log_error_errno(r, "'%s' is not a block device; set root= to a disk or a partition.", shown);
-        if (r < 0)
-                return log_error_errno(r, "Failed to open '%s': %m", shown);
-
-        return 0;
-}
-
-/* What is overwritten takes such a name along: neither this boot nor a later one would find the device by it. */
-static int check_name(const char *path, const char *shown) {
-        int r;
-
-        r = live_device_is_named_by_content(path);
-        if (r < 0)
-                return log_error_errno(r, "Failed to look at the name '%s': %m", shown);
-        if (r > 0)
-                return log_error_errno(EINVAL,
-                                       "'%s' names a device by what is on it, which an installation overwrites; set root= to "
-                                       "the device itself, such as /dev/nbd0.",
-                                       shown);
-
-        return 0;
-}
-
-/* 1: install; 0: boot what is there; after a message, a negative errno. */
-static int decide(const LiveLook *look, const char *path, const char *shown) {
-        int r;
-
-        if (arg_mode == MODE_AUTO && look->content == LIVE_INSTALLED) {
-                log_info("'%s' holds %s: booting from it.", shown, look->words);
-                return 0;
-        }
-        if (arg_mode == MODE_AUTO && look->content == LIVE_FOREIGN)
-                return log_error_errno(EEXIST,
-                                       "'%s' holds %s: neither empty nor a root, so nothing is installed on it; "
-                                       "to overwrite it, set " OVERWRITE ".",
-                                       shown, look->words);
-
-        r = check_name(path, shown);
-        if (r < 0)
-                return r;
-        if (look->read_only)
-                return log_error_errno(EROFS, "'%s' holds %s, and it is read-only: nothing can be installed on it.", shown,
-                                       look->words);
-        if (arg_no_image)
-                return log_error_errno(ENOENT, "'%s' holds %s, and there is no usable image to install: %s.", shown, look->words,
-                                       arg_no_image);
-        if (!live_can_make(arg_mkfs))
-                return log_error_errno(ENOENT,
-                                       "'%s' holds %s, and there is no mkfs.%s in this initrd to install an image with; "
-                                       "set another live_mkfs=, or build the initrd where there is one.",
-                                       shown, look->words, arg_mkfs);
-
-        if (look->content == LIVE_EMPTY)
-                log_info("'%s' is empty: installing the image.", shown);
-        else if (look->content == LIVE_UNFINISHED)
-                log_notice("'%s' holds %s: installing the image again.", shown, look->words);
-        else
-                log_notice("'%s' holds %s: installing the image over it, as live_mode=install says.", shown, look->words);
-        return 1;
-}
-
-static int write_decision(const char *shown) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
-
-        r = run_path(RUN_INSTALL, &path);
-        if (r >= 0)
-                r = asprintf_to(&text, "%s\n", shown);
-        if (r < 0)
-                return log_oom();
-
-        r = write_file_atomic(path, text, strlen(text), 0644);
-        return r < 0 ? log_error_errno(r, "Failed to write '%s': %m", path) : 0;
-}
-
-static int remove_decision(void) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = run_path(RUN_INSTALL, &path);
-        if (r < 0)
-                return log_oom();
-
-        return unlink(path) < 0 && errno != ENOENT ? log_error_errno(errno, "Failed to remove '%s': %m", path) : 0;
-}
-
 static int check(const char *source) {
-        _cleanup_free_ char *path = NULL, *shown = NULL;
-        _cleanup_(live_look_done) LiveLook look = {};
-        int r;
-
-        r = device_path(source, &path, &shown);
-        if (r < 0)
-                return r;
-        /* Of an earlier try. */
-        r = remove_decision();
-        if (r < 0)
-                return r;
-
-        r = is_logical_volume(path);
-        if (r < 0)
-                return r;
-        if (r > 0 && arg_mode == MODE_INSTALL)
-                return log_error_errno(EINVAL,
-                                       "live_mode=install takes no logical volume such as '%s': set root= to a disk or a "
-                                       "partition.",
-                                       shown);
-        if (r > 0) {
-                log_info("'%s' is a logical volume: booting from it.", shown);
-                return 0;
-        }
-
-        r = wait_for_device(path, shown);
-        if (r < 0)
-                return r;
-        r = live_look(path, now_usec() + LOOK_USEC, &look);
-        if (r < 0)
-                return log_error_errno(r, "Failed to read '%s': %m", shown);
-        r = decide(&look, path, shown);
-        if (r <= 0)
-                return r;
-
-        return write_decision(shown);
+        return live_check(&(LiveCheck) {
+                .source = source,
+                .mkfs = arg_mkfs,
+                .no_image = arg_no_image,
+                .install = arg_install,
+                .timeout = arg_timeout,
+        });
 }
 
 static int open_directory(const char *path) {
@@ -295,10 +131,10 @@ static int format(const char *source, const char *directory) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = device_path(source, &path, &shown);
+        r = live_device_path(source, &path, &shown);
         if (r < 0)
                 return r;
-        r = check_name(path, shown);
+        r = live_check_name(path, shown);
         if (r < 0)
                 return r;
         /* Once: links come and go with what is on the device. */
@@ -310,7 +146,7 @@ static int format(const char *source, const char *directory) {
         (void) umount2(directory, UMOUNT_NOFOLLOW);
 
         log_info("Making a file system of type '%s' on '%s'.", arg_mkfs, shown);
-        r = live_format(node, arg_mkfs, arg_mode == MODE_INSTALL, now_usec() + MKFS_USEC, &reason);
+        r = live_format(node, arg_mkfs, arg_install, now_usec() + MKFS_USEC, &reason);
         if (r < 0)
                 return reason ? log_error_errno(r, "%s.", reason) : log_oom();
 
@@ -390,7 +226,7 @@ static int run(int argc, char *argv[]) {
         if (n == 2 && streq(argv[0], "finish"))
                 return finish(argv[1]);
         if (n == 1 && streq(argv[0], "cancel"))
-                return remove_decision();
+                return live_cancel();
         if (n == 2 && streq(argv[0], "grow"))
                 return grow(argv[1]);
 
