@@ -116,6 +116,7 @@ static void offer_shell(Action action, unsigned pause, bool have_terminal, bool 
         }
 
         if (action != ACTION_SHELL) {
+                console_forget_input();
                 (void) printf("Press Enter within %u s for a shell, else the server %s.\n", pause,
                               actions[action].words);
                 (void) fflush(stdout);

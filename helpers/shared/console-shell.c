@@ -80,10 +80,11 @@ bool console_shell_is_locked(void) {
         return !allowed;
 }
 
-ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd) {
-        /* Nobody has answered a question that was not asked yet. */
+void console_forget_input(void) {
         (void) tcflush(STDIN_FILENO, TCIFLUSH);
+}
 
+ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd) {
         for (;;) {
                 struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
                 usec_t now = now_usec();

@@ -20,7 +20,10 @@ typedef enum ConsoleAnswer {
         CONSOLE_GONE,    /* the terminal was hung up */
 } ConsoleAnswer;
 
-/* Forgets what was typed before and waits for Enter, until the time deadline (USEC_INFINITY: as long as it takes), or until event_fd
+/* Forgets what was typed: nobody has answered a question that was not asked yet. Call it before the question is shown. */
+void console_forget_input(void);
+
+/* Waits for Enter, until the time deadline (USEC_INFINITY: as long as it takes), or until event_fd
  * is readable if it is not negative. */
 ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd);
 

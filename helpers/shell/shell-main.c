@@ -119,6 +119,7 @@ static bool run_shell(int fifo_fd) {
         if (short_lives >= SHORT_LIVES_MAX) {
                 ConsoleAnswer answer;
 
+                console_forget_input();
                 say("Press Enter for a shell.");
                 answer = console_wait_for_enter(USEC_INFINITY, fifo_fd);
                 if (answer != CONSOLE_ENTER)
