@@ -3,21 +3,10 @@
 
 #include "drop-in.h"
 #include "image.h"
-#include "log.h"
-#include "streamer.h"
 
 /* That the option table names for the image's options; other units have the same variables. */
 #define UNIT "scaleway-rescue.service"
 #define KEY "/etc/scaleway/rescue-image.pem"
-
-int image_check_streamer(const Boot *b) {
-        if (streamer_is_there())
-                return 0;
-
-        return log_error_errno(EINVAL, "boot=%s is not in this image: take the one that 'dracut --add scaleway' makes, not "
-                                       "the lean one.",
-                               b->mode->name);
-}
 
 /* Other bad values are passed over. Who gives one of these wants no image that was not checked. */
 static bool check_was_spoilt(const Boot *b) {

@@ -6,9 +6,6 @@
 
 /* The tar archive that rescue_image= names: of all modes that unpack one. */
 
-/* 0 if this initrd can unpack archives; -EINVAL after a message that says which one can. */
-_must_check_ int image_check_streamer(const Boot *b);
-
 /* NULL if there is an image, else what to do about it, to end a sentence "… there is no image: ". Not to be freed. */
 const char *image_advice(const Boot *b);
 

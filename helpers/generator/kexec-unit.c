@@ -6,9 +6,8 @@
 #include "drop-in.h"
 #include "kexec-unit.h"
 #include "log.h"
-#include "parse-util.h"
-#include "proc-cmdline.h"
-#include "streamer.h"
+#include "shipped-program.h"
+#include "state-units.h"
 #include "string-util.h"
 
 #define UNIT "scaleway-kexec.service"
@@ -49,20 +48,7 @@ static const char *defect(const Boot *b, const char *kernel, const char *initrd)
         return NULL;
 }
 
-/* Any of them counts, wherever it stands: each is another turn of the same wheel. */
-static bool is_second_kernel(const Boot *b) {
-        for (char **w = b->cmdline; w && *w; w++) {
-                const char *value = word_value(*w, option_table[OPTION_IS_IN_KEXEC].key);
-                bool yes;
-
-                if (value && (*value == '\0' || (parse_boolean(value, &yes) >= 0 && yes)))
-                        return true;
-        }
-
-        return false;
-}
-
-static int write_drop_in(const Boot *b, bool signalled, bool kernel_is_url, bool initrd_is_url) {
+static int write_drop_in(const Boot *b, bool kernel_is_url, bool initrd_is_url) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
 
@@ -72,7 +58,7 @@ static int write_drop_in(const Boot *b, bool signalled, bool kernel_is_url, bool
         r = drop_in_add_options(u, b->options, UNIT);
         if (r < 0)
                 return r;
-        if (signalled)
+        if (states_are_signalled(b))
                 unit_file_environment(u, "KEXEC_STATE", "booted");
         if (kernel_is_url)
                 unit_file_setting(u, "ExecStartPre", DOWNLOAD("kernel", "KEXEC_KERNEL"));
@@ -82,7 +68,7 @@ static int write_drop_in(const Boot *b, bool signalled, bool kernel_is_url, bool
         return unit_file_write(u, b->unit_fd, UNIT ".d/" DROP_IN_NAME);
 }
 
-int kexec_write(const Boot *b, bool signalled) {
+int kexec_write(const Boot *b) {
         const char *kernel = boot_file(b, OPTION_KEXEC_KERNEL), *initrd = boot_file(b, OPTION_KEXEC_INITRD), *reason;
         int r;
 
@@ -91,7 +77,7 @@ int kexec_write(const Boot *b, bool signalled) {
                         log_warning("KEXEC_INITRD= does nothing without KEXEC_KERNEL=.");
                 return 0;
         }
-        if (is_second_kernel(b))
+        if (options_get_bool(b->options, OPTION_IS_IN_KEXEC))
                 return 0;
         reason = defect(b, kernel, initrd);
         if (reason) {
@@ -99,7 +85,7 @@ int kexec_write(const Boot *b, bool signalled) {
                 return 0;
         }
 
-        r = write_drop_in(b, signalled, is_url(kernel), is_url(initrd));
+        r = write_drop_in(b, is_url(kernel), is_url(initrd));
         if (r < 0)
                 return r;
 

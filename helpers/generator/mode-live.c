@@ -7,6 +7,7 @@
 #include "image.h"
 #include "mode.h"
 #include "nbd-units.h"
+#include "shipped-program.h"
 
 #define CHECK "scaleway-live.service"
 #define INSTALL "scaleway-install.service"
@@ -84,7 +85,7 @@ static int write_order(const Boot *b) {
 int mode_live_write(const Boot *b) {
         int r;
 
-        r = image_check_streamer(b);
+        r = mode_needs_streamer(b);
         if (r < 0)
                 return r;
         r = mode_local_write(b);

@@ -2,22 +2,15 @@
 /* boot=nfs: a directory of a server. */
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "drop-in.h"
 #include "log.h"
 #include "mode.h"
+#include "shipped-program.h"
 #include "string-util.h"
 
 #define UNIT "scaleway-nfs.service"
 #define IDENTIFIER_MAX 64U
-
-/* The lean image is without: the modules of NFS are a sixth of it. */
-static bool have_nfs(void) {
-        const char *seam = secure_getenv("SCALEWAY_NFS");
-
-        return access(seam ?: PKGLIBDIR "/scaleway-nfs", X_OK) >= 0;
-}
 
 /* The server's id: what the NFS server knows it by stays the same, whatever its address. */
 static int add_identifier(const Boot *b, UnitFile *u) {
@@ -43,10 +36,9 @@ int mode_nfs_write(const Boot *b) {
                 return log_error_errno(EINVAL,
                                        "boot=nfs lacks a root: set nfsroot=SERVER:/PATH on the command line or as a "
                                        "server tag.");
-        if (!have_nfs())
-                return log_error_errno(EINVAL,
-                                       "boot=nfs is not in this image: take the one that 'dracut --add scaleway' "
-                                       "makes, not the lean one.");
+        r = mode_needs_nfs(b);
+        if (r < 0)
+                return r;
 
         r = unit_file_new(&u);
         if (r < 0)

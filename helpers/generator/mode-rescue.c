@@ -6,6 +6,7 @@
 #include "image.h"
 #include "log.h"
 #include "mode.h"
+#include "shipped-program.h"
 
 #define UNIT "scaleway-rescue.service"
 
@@ -16,7 +17,7 @@ int mode_rescue_write(const Boot *b) {
 
         if (advice)
                 return log_error_errno(EINVAL, "boot=rescue has no usable image: %s.", advice);
-        r = image_check_streamer(b);
+        r = mode_needs_streamer(b);
         if (r < 0)
                 return r;
 

@@ -198,7 +198,7 @@ static int write_units(const Boot *b) {
         r = write_network(b);
         if (r < 0)
                 return r;
-        r = kexec_write(b, states_are_signalled(b));
+        r = kexec_write(b);
         if (r < 0)
                 return r;
 

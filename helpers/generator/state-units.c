@@ -66,16 +66,15 @@ static int order_booted(const Boot *b) {
                 return r;
 
         unit_file_section(u, "Unit");
-        if (b->mode->person) {
+        if (b->mode->person)
                 unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
-                return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
+        else {
+                /* One of the two is enough, where an installation may be due. */
+                if (b->mode->installs)
+                        unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
+                unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
+                unit_file_setting(u, "After", "scaleway-root.target");
         }
-
-        /* One of the two is enough, where an installation may be due. */
-        if (b->mode->installs)
-                unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
-        unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
-        unit_file_setting(u, "After", "scaleway-root.target");
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
 }
 

@@ -229,6 +229,7 @@ const Option option_table[_OPTION_MAX] = {
                 .key = "is_in_kexec",
                 .where = OPTION_CMDLINE,
                 .type = OPTION_TYPE_BOOL,
+                .sticky = true, /* each is another turn of the same wheel */
                 .help = "This is the second kernel: no kexec again, wherever it stands",
         },
         [OPTION_INIT] = {

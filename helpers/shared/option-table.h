@@ -79,6 +79,7 @@ typedef struct Option {
         const char *key;
         OptionWhere where;
         OptionType type;
+        bool sticky;               /* yes, if one occurrence on the command line says so, wherever it stands */
         const char *default_value; /* NULL: none, or found out in the boot */
         const char *default_text;  /* shown to people in its place */
         OptionChoice choices[OPTION_CHOICES_MAX];

@@ -235,9 +235,20 @@ static const char *value_of(const Option *o, const char *word) {
         return empty_to_null(value);
 }
 
+static bool says_yes(const Option *o, const char *word) {
+        const char *value = word_value(word, o->key);
+        bool yes;
+
+        return value && (*value == '\0' || (parse_boolean(value, &yes) >= 0 && yes));
+}
+
 static const char *find_on_cmdline(const Option *o, char *const *cmdline) {
         if (!(o->where & OPTION_CMDLINE))
                 return NULL;
+
+        for (char *const *w = cmdline; o->sticky && *w; w++)
+                if (says_yes(o, *w))
+                        return "1";
 
         for (; *cmdline; cmdline++) {
                 const char *value = value_of(o, *cmdline);
