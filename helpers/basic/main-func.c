@@ -8,6 +8,9 @@
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
+#include "parse-util.h"
+
+#define TIMEOUT_MAX 86400U
 
 int parse_standard_options(int argc, char *argv[], const char *help_text) {
         static const struct option options[] = {
@@ -47,6 +50,16 @@ int parse_no_arguments(int argc, char *argv[], const char *help_text) {
                 return log_error_errno(EINVAL, "This program takes no arguments.");
 
         return 1;
+}
+
+int parse_timeout_option(const char *s, unsigned *ret) {
+        unsigned seconds;
+
+        if (parse_unsigned(s, &seconds) < 0 || seconds > TIMEOUT_MAX)
+                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.", TIMEOUT_MAX);
+
+        *ret = seconds;
+        return 0;
 }
 
 void record_failure(void) {

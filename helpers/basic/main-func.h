@@ -23,6 +23,9 @@ _must_check_ int parse_standard_options(int argc, char *argv[], const char *help
 /* The same, for a program that takes no arguments either. */
 _must_check_ int parse_no_arguments(int argc, char *argv[], const char *help_text);
 
+/* The value of --timeout=, seconds up to a day. Returns 0, or -EINVAL after a message. */
+_must_check_ int parse_timeout_option(const char *s, unsigned *ret);
+
 /* If $SCALEWAY_FAILURE_FILE is set, writes the last error line there, unless an earlier failure did: the first one is the
  * reason, later ones follow from it. Never fails visibly. */
 void record_failure(void);

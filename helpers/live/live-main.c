@@ -20,11 +20,9 @@
 #include "live-grow.h"
 #include "log.h"
 #include "main-func.h"
-#include "parse-util.h"
 #include "string-util.h"
 #include "time-util.h"
 
-#define TIMEOUT_MAX 86400U
 /* With lazy inode tables it takes seconds. The last look before it is in this time. */
 #define MKFS_USEC (300 * USEC_PER_SEC)
 
@@ -75,9 +73,7 @@ static int parse_option(int c, const char *value) {
                 arg_mkfs = value;
                 return 0;
         case 'T':
-                if (parse_unsigned(value, &arg_timeout) < 0 || arg_timeout > TIMEOUT_MAX)
-                        return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.", TIMEOUT_MAX);
-                return 0;
+                return parse_timeout_option(value, &arg_timeout);
         default:
                 return log_error_errno(EINVAL, "Unknown option, see --help.");
         }

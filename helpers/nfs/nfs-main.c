@@ -13,12 +13,10 @@
 #include "log.h"
 #include "main-func.h"
 #include "nfs-server.h"
-#include "parse-util.h"
 #include "retry.h"
 #include "root-mount.h"
 #include "string-util.h"
 
-#define TIMEOUT_MAX 86400U
 #define WARN_INTERVAL_USEC (15 * USEC_PER_SEC)
 
 static const char *arg_options = NULL;
@@ -59,10 +57,9 @@ static int parse_argv(int argc, char *argv[]) {
                         arg_identifier = empty_to_null(optarg);
                         break;
                 case 'T':
-                        r = parse_unsigned(optarg, &arg_timeout);
-                        if (r < 0 || arg_timeout > TIMEOUT_MAX)
-                                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.",
-                                                       TIMEOUT_MAX);
+                        r = parse_timeout_option(optarg, &arg_timeout);
+                        if (r < 0)
+                                return r;
                         break;
                 case 'h':
                         return help();

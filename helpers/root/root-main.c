@@ -13,14 +13,12 @@
 #include "log.h"
 #include "main-func.h"
 #include "mount-point.h"
-#include "parse-util.h"
 #include "root-find.h"
 #include "root-mount.h"
 #include "root-probe.h"
 #include "string-util.h"
 #include "time-util.h"
 
-#define TIMEOUT_MAX 86400U
 /* Partitions that are tried beside the first. */
 #define SKIP_MAX 8U
 
@@ -62,10 +60,9 @@ static int parse_argv(int argc, char *argv[]) {
                         arg_options = empty_to_null(optarg);
                         break;
                 case 'T':
-                        r = parse_unsigned(optarg, &arg_timeout);
-                        if (r < 0 || arg_timeout > TIMEOUT_MAX)
-                                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.",
-                                                       TIMEOUT_MAX);
+                        r = parse_timeout_option(optarg, &arg_timeout);
+                        if (r < 0)
+                                return r;
                         break;
                 case 'h':
                         return help();
