@@ -44,7 +44,7 @@ COMPILE_SOURCES = ["tests/unit", "tests/fuzz", "tests/meson.build"]
 
 # The root of a user who never heard of this project: neither our files nor the packages that are there for dracut.
 ROOT_WITHOUT_PACKAGES = ["btrfs-progs", "dracut", "dracut-core", "dracut-network", "nbd-client", "nfs-common", "rpcbind",
-                         "keyutils", "lvm2", "dmeventd"]  # fmt: skip
+                         "keyutils", "lvm2", "dmeventd", "dropbear-bin", "systemd-cryptsetup"]  # fmt: skip
 ROOT_WITHOUT = [
     "boot/*", "usr/lib/scaleway", "usr/bin/scaleway-*", "usr/bin/scw-*", "usr/bin/oc-metadata",
     "usr/lib/systemd/system/scaleway-*", "usr/lib/systemd/system-generators/scaleway-*",
