@@ -175,6 +175,24 @@ static int write_network(const Boot *b) {
         return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
 }
 
+/* A unit of scaleway-boot.target that is wanted in every boot, unless somebody wants it not to be. */
+static int write_clock(const Boot *b) {
+        if (!options_get_bool(b->options, OPTION_NO_NTPDATE))
+                return 0;
+
+        return unit_link(b->unit_fd, "scaleway-clock.service", "/dev/null");
+}
+
+/* Of the C1 only, whose board wants it. A longer name is another server. */
+static int write_gpio(const Boot *b) {
+        const char *type = b->metadata ? metadata_string(b->metadata, "commercial_type") : NULL;
+
+        if (!streq_ptr(type, "C1") || options_get_bool(b->options, OPTION_SKIP_GPIO_SETUP))
+                return 0;
+
+        return unit_link(b->unit_fd, "scaleway-boot.target.wants/scaleway-gpio.service", SHIPPED_UNITS "/scaleway-gpio.service");
+}
+
 static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
         int r;
@@ -196,6 +214,12 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
         r = write_network(b);
+        if (r < 0)
+                return r;
+        r = write_clock(b);
+        if (r < 0)
+                return r;
+        r = write_gpio(b);
         if (r < 0)
                 return r;
         r = kexec_write(b);

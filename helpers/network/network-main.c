@@ -15,15 +15,14 @@
 #include "log.h"
 #include "main-func.h"
 #include "network-files.h"
+#include "networkd-state.h"
 #include "paths.h"
 #include "resolv-conf.h"
 #include "rtnl.h"
 #include "string-util.h"
 
 #define RUN_PRIMARY_NIC "scaleway/primary-nic"
-#define RUN_NETWORKD_STATE "systemd/netif/state"
 #define RUN_NETWORK_DIR "systemd/network"
-#define STATE_MAX (64U * 1024U)
 
 static const char *arg_nameserver = NULL;
 static const char *arg_verb = NULL;
@@ -166,12 +165,10 @@ static void settle_routes(void) {
 
 /* Returns 1 and the text, 0 if no server is known, or a negative errno. */
 static int networkd_resolv_conf(char **ret) {
-        _cleanup_free_ char *path = NULL, *state = NULL;
+        _cleanup_free_ char *state = NULL;
         int r;
 
-        r = run_path(RUN_NETWORKD_STATE, &path);
-        if (r >= 0)
-                r = read_file(path, STATE_MAX, &state, NULL);
+        r = networkd_state_read(&state);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
 

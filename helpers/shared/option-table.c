@@ -59,6 +59,18 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_BOOL,
                 .help = "Signal no state",
         },
+        [OPTION_NO_NTPDATE] = {
+                .key = "NO_NTPDATE",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Leave the clock as it is",
+        },
+        [OPTION_SKIP_GPIO_SETUP] = {
+                .key = "SKIP_GPIO_SETUP",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "On a C1: leave GPIO 42 as it is",
+        },
         [OPTION_BOOT] = {
                 .key = "boot",
                 .where = OPTION_BOTH,

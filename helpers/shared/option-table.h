@@ -15,6 +15,8 @@ typedef enum OptionId {
         OPTION_INITRD_VERBOSE,
         OPTION_INITRD_DEBUG,
         OPTION_NO_SIGNAL_STATE,
+        OPTION_NO_NTPDATE,
+        OPTION_SKIP_GPIO_SETUP,
         OPTION_BOOT,
         OPTION_MODULES,
         OPTION_ROOT,

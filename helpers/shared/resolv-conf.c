@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <stdio.h>
 
+#include "networkd-state.h"
 #include "resolv-conf.h"
 #include "string-util.h"
 
@@ -142,22 +143,6 @@ int resolv_conf_make(const char *servers, const char *domains, char **ret) {
         return 1;
 }
 
-/* The value of a line KEY=value, to be freed; NULL if there is no such line. */
-static int state_value(const char *state, const char *key, char **ret) {
-        size_t n_key = strlen(key);
-
-        *ret = NULL;
-        for (const char *line = state; *line; line += strcspn(line, "\n"), line += *line == '\n')
-                if (strncmp(line, key, n_key) == 0 && line[n_key] == '=') {
-                        const char *value = line + n_key + 1;
-
-                        *ret = strndup(value, strcspn(value, "\n"));
-                        return *ret ? 0 : -ENOMEM;
-                }
-
-        return 0;
-}
-
 int resolv_conf_from_networkd(const char *state, char **ret) {
         _cleanup_free_ char *servers = NULL, *domains = NULL;
         int r;
@@ -165,10 +150,10 @@ int resolv_conf_from_networkd(const char *state, char **ret) {
         assert(state);
         assert(ret);
 
-        r = state_value(state, "DNS", &servers);
+        r = networkd_state_value(state, "DNS", &servers);
         if (r < 0)
                 return r;
-        r = state_value(state, "DOMAINS", &domains);
+        r = networkd_state_value(state, "DOMAINS", &domains);
         if (r < 0)
                 return r;
 

@@ -137,7 +137,7 @@ class Bench:
     # The boot
 
     def boot(self, cmdline="", tags=(), metadata=None, nbd="nbdkit", faults=(), nics=("dhcp",), overlay=None, base=BASE_CMDLINE,
-             initrd=None, memory=1024, qemu=(), user_data=None):
+             initrd=None, memory=1024, qemu=(), user_data=None, ntp=()):
         """Starts the server and returns its VM at once.
 
         cmdline    added to base, whose root= and boot= it may replace; {nbd} stands for the URI of the root volume
@@ -147,12 +147,13 @@ class Bench:
         nics       a mode for each, see net.Bridge, or how many with DHCP
         overlay    a cpio.Archive (see vm.initrd_probe) or several that the kernel unpacks over the initrd
         initrd     path of another one, "lean" for the lean one
+        ntp        addresses of NTP servers that DHCP names, see ntp.py
 
         A second call boots the same server again: same network, disk and control plane."""
         if self.vm:
             self.vm.kill()
         self._boots += 1
-        self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics))
+        self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics), ntp)
         uri = self._start_nbd(nbd)
         if metadata is not False:
             self._start_controlplane()
@@ -182,12 +183,12 @@ class Bench:
         """The bridge through which the server reaches the platform."""
         return next((b for b in self.network.bridges if b.mode != "none"), self.network.bridges[0])
 
-    def _start_network(self, modes):
+    def _start_network(self, modes, ntp):
         if self.network:
             if [b.mode for b in self.network.bridges] != modes:
                 raise ValueError("the NICs of a server do not change between boots")
             return
-        self.network = self._stack.enter_context(Network(self.folder, modes))
+        self.network = self._stack.enter_context(Network(self.folder, modes, ntp))
 
     def _start_nbd(self, kind):
         if self.server:

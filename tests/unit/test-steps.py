@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -71,9 +72,82 @@ class Steps(unittest.TestCase):
         return ("nsenter", "-t", str(holder.pid), *kinds, "--")
 
 
+class Gpio(Steps):
+    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.directory / "gpio"
+        self.tree.mkdir()
+
+    def kernel(self, delay=0.0):
+        """Takes one number from export, which is a pipe here."""
+        os.mkfifo(self.tree / "export")
+
+        def act():
+            number = (self.tree / "export").read_text()
+            time.sleep(delay)
+            self.exported = number
+            (self.tree / f"gpio{number}").mkdir()
+            # At once with what it says, as in sysfs.
+            (self.tree / "new").write_text("in")
+            (self.tree / "new").rename(self.tree / f"gpio{number}/direction")
+
+        thread = threading.Thread(target=act, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+
+    def gpio(self, *args, prefix=(), **kwargs):
+        return self.call("scaleway-gpio", *args, prefix=prefix, SCALEWAY_GPIO=str(self.tree), **kwargs)
+
+    def direction(self, number=42):
+        return (self.tree / f"gpio{number}/direction").read_text()
+
+    def test_output(self):
+        self.kernel()
+        self.gpio("out", "42")
+        self.assertEqual((self.exported, self.direction()), ("42", "out"))
+        self.assertEqual(self.err, "")
+
+    def test_files_come_late(self):
+        self.kernel(delay=0.5)
+        self.gpio("out", "42")
+        self.assertEqual(self.direction(), "out")
+
+    def test_files_do_not_come(self):
+        (self.tree / "export").write_text("")
+        begin = time.monotonic()
+        self.gpio("out", "42", status=1)
+        self.assertLess(time.monotonic() - begin, 4)
+        self.one_line("GPIO 42", "No such file")
+
+    def test_exported_already(self):
+        self.need("strace")
+        if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+            self.skipTest("strace does not work here: no ptrace")
+        (self.tree / "gpio42").mkdir()
+        (self.tree / "gpio42/direction").write_text("in ")
+        (self.tree / "export").write_text("")
+        prefix = ("strace", "-o", self.directory / "trace", "-e", "trace=write", "-e")
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EBUSY:when=1"))
+        self.assertEqual(self.direction(), "out")
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EINVAL:when=1"), status=1)
+        self.one_line("Failed to export GPIO 42: Invalid argument")
+
+    def test_no_gpio(self):
+        self.tree.rmdir()
+        self.gpio("out", "42", status=1)
+        self.one_line("GPIO 42 is not set up", "no GPIO in sysfs")
+
+    def test_arguments(self):
+        for args in ((), ("out",), ("in", "42"), ("out", "4 2"), ("out", "42", "43"), ("out", "../x")):
+            self.gpio(*args, status=1)
+            self.one_line("number of a line")
+
+
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
+        for name in ("banner", "clock", "gpio", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
