@@ -3,6 +3,7 @@
 server is when its clock is wrong."""
 
 import os
+import re
 import time
 
 from process import Child, need, wait_until
@@ -32,6 +33,15 @@ class Server:
         self.child = Child(["chronyd", "-x", "-d", "-f", configuration], os.path.join(bench.folder, "chronyd.log"), bench.network.prefix)
         bench.callback(self.child.kill)
         wait_until(lambda: bench.network.run("ss", "-Hlun", "sport = :123").stdout.strip(), 10, "chronyd", self.child)
+
+
+def times(vm, *patterns):
+    """When the first line of our units that matches each of them was written, by the guest's own clock since its start. The one that is
+    set says nothing."""
+    journal = vm.run("journalctl --boot --output=short-monotonic --no-pager --unit='scaleway-*'")
+    found = [re.search(rf"^\[\s*(\d+\.\d+)\].*(?:{pattern})", journal, re.MULTILINE) for pattern in patterns]
+    check(all(found), f"/{'/ and /'.join(patterns)}/ in the journal:\n{journal}")
+    return [float(match[1]) for match in found]
 
 
 def has_the_right_time(vm, what):
