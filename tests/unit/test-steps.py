@@ -1219,6 +1219,25 @@ class Failure(OnTerminal):
         os.write(self.fd, b"exit\n")
         self.assertEqual(self.end(), 5)
 
+    def test_stopped_output(self):
+        """^S came before the failure: nothing could be written any more, and the reboot would wait for that. One that comes later
+        does as little, but in a shell it is the person's."""
+        env = self.environment(**self.env | {"SCALEWAY_FAILURE_PAUSE": "30"})
+        pid, fd = pty.fork()
+        if pid == 0:
+            time.sleep(1)
+            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+        self.pid, self.fd, self.seen = pid, fd, b""
+        self.addCleanup(self.reap)
+        os.write(fd, b"\x13")
+        self.expect(b"Press Enter")
+        os.write(fd, b"\x13\r")
+        self.expect(b"journalctl")
+        os.write(fd, b"echo ixon-$(stty -a | grep -c '[ ]ixon'); exit\n")
+        self.expect(b"ixon-1")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
     def test_shell_at_once(self):
         self.start("scaleway-failure", SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")
         self.expect(b"journalctl")
