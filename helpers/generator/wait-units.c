@@ -43,7 +43,7 @@ int sshd_settle(Boot *b) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < k.n_problems; i++)
-                log_warning("INITRD_DROPBEAR: %s, leaving it out.", k.problems[i]);
+                log_warning("INITRD_DROPBEAR=1: %s.", k.problems[i]);
         if (k.n_keys == 0) {
                 log_warning("INITRD_DROPBEAR=1 does nothing, as nobody could log in: neither the metadata nor a tag "
                             "AUTHORIZED_KEY= has a usable key.");

@@ -173,7 +173,7 @@ int ssh_key_parse(const char *text, char **ret, const char **ret_reason) {
         n = strcspn(text, BLANKS "\r\n");
         type = find_type(text, n);
         if (!type) {
-                *ret_reason = "is of no kind that is known here (ssh-ed25519, ecdsa-sha2-…, ssh-rsa, sk-…), or has options before it";
+                *ret_reason = "does not begin with ssh-ed25519, ecdsa-sha2-…, sk-… or ssh-rsa";
                 return -EINVAL;
         }
 

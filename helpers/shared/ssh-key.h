@@ -12,5 +12,5 @@
 /* Takes "TYPE BASE64 [COMMENT]" and returns 0 and "TYPE BASE64" in *ret, to be freed: the comment is any bytes, and nobody needs it.
  * Checked are the type, the base64, and that in it are a key of that very type and nothing else. Options before the type (command=,
  * from=) are refused: who restricts a key did not mean to give a root shell. Returns -EINVAL and why in *ret_reason, to end a sentence
- * "the key …"; not to be freed; -ENOMEM. */
+ * "it …", not to be freed; -ENOMEM. */
 _must_check_ int ssh_key_parse(const char *text, char **ret, const char **ret_reason);

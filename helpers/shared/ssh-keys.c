@@ -30,7 +30,7 @@ static bool is_known(const SshKeys *k, const char *key) {
         return false;
 }
 
-/* source is for people, and in a problem followed by what is wrong. */
+/* source is for people. */
 static int take(Collection *c, const char *text, const char *source) {
         _cleanup_free_ char *key = NULL;
         const char *reason;
@@ -42,7 +42,7 @@ static int take(Collection *c, const char *text, const char *source) {
         if (r < 0) {
                 if (c->n_bad++ >= SSH_PROBLEMS_MAX)
                         return 0;
-                r = asprintf_to(&c->keys->problems[c->keys->n_problems], "%s %s", source, reason);
+                r = asprintf_to(&c->keys->problems[c->keys->n_problems], "%s is left out: it %s", source, reason);
                 if (r >= 0)
                         c->keys->n_problems++;
                 return r;
@@ -109,13 +109,13 @@ static int add_summary(Collection *c) {
         int r;
 
         if (c->n_bad > SSH_PROBLEMS_MAX) {
-                r = asprintf_to(&k->problems[k->n_problems], "%zu more keys are none, either", c->n_bad - SSH_PROBLEMS_MAX);
+                r = asprintf_to(&k->problems[k->n_problems], "%zu more are left out", c->n_bad - SSH_PROBLEMS_MAX);
                 if (r < 0)
                         return r;
                 k->n_problems++;
         }
         if (c->n_too_many > 0) {
-                r = asprintf_to(&k->problems[k->n_problems], "%zu keys are more than the %u that count", c->n_too_many, SSH_KEYS_MAX);
+                r = asprintf_to(&k->problems[k->n_problems], "%zu keys are left out, no more than %u count", c->n_too_many, SSH_KEYS_MAX);
                 if (r < 0)
                         return r;
                 k->n_problems++;

@@ -9,7 +9,7 @@
 typedef struct SshKeys {
         char **keys; /* "TYPE BASE64", each once */
         size_t n_keys;
-        char **problems; /* one line for each key that is left out: "ssh_public_keys[2] of the metadata is not in base64" */
+        char **problems; /* a line each, without a full stop: "ssh_public_keys[2] of the metadata is left out: it …" */
         size_t n_problems;
 } SshKeys;
 
