@@ -29,5 +29,6 @@ struct Boot {
         Options *options;
         const BootMode *mode;
         RootSpec root; /* of a mode that has a device */
+        bool sshd;     /* a person can log in by ssh */
         int unit_fd;   /* /run/systemd/system */
 };

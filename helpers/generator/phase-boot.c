@@ -16,6 +16,7 @@
 #include "proc-cmdline.h"
 #include "state-units.h"
 #include "string-util.h"
+#include "wait-units.h"
 
 #define UNIT_SIZE_MAX (64U * 1024U)
 #define UDEV_RULES "61-scaleway-nbd.rules"
@@ -104,10 +105,11 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n",
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n%s%s%s",
                                 option_table[OPTION_FAILURE].variable, options_get_string(b->options, OPTION_FAILURE),
-                                failure_is_signalled(b) ? "yes" : "no",
-                                options_get_string(b->options, OPTION_METADATA_IP) ?: "");
+                                failure_is_signalled(b) ? "yes" : "no", options_get_string(b->options, OPTION_METADATA_IP) ?: "",
+                                b->sshd ? "SCALEWAY_SSHD=yes\nSCALEWAY_SSHD_TIMEOUT=" : "",
+                                b->sshd ? options_get_string(b->options, OPTION_DROPBEAR_TIMEOUT) ?: "" : "", b->sshd ? "\n" : "");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)
@@ -211,6 +213,9 @@ static int write_units(const Boot *b) {
         r = modules_write(b);
         if (r < 0)
                 return r;
+        r = wait_units_write(b);
+        if (r < 0)
+                return r;
 
         if (options_get_bool(b->options, OPTION_LIVE_GROW) && !b->mode->installs)
                 log_warning("live_grow=1 does nothing without boot=live.");
@@ -226,6 +231,9 @@ int phase_boot(void) {
         if (r < 0)
                 return r;
         r = boot_mode_settle(b.options, &b.mode);
+        if (r < 0)
+                return log_oom();
+        r = sshd_settle(&b);
         if (r < 0)
                 return log_oom();
         failed = b.mode->device ? root_spec_settle(b.options, b.metadata, &b.root, &reason) : 0;

@@ -7,6 +7,7 @@
 #include "paths.h"
 #include "state-units.h"
 #include "string-util.h"
+#include "wait-units.h"
 
 #define UNIT_SIZE_MAX (64U * 1024U)
 
@@ -97,7 +98,8 @@ static int signal_before_installation(const Boot *b) {
 }
 
 int state_units_write(const Boot *b) {
-        static const char *const states[] = { "kernel-started", "booted" };
+        static const char *const states[] = { "booted", "kernel-started" };
+        bool early = pre_shell_waits(b);
         int r;
 
         if (!states_are_signalled(b))
@@ -106,16 +108,19 @@ int state_units_write(const Boot *b) {
         r = copy_state_template(b);
         if (r < 0)
                 return r;
-        r = order_booted(b);
-        if (r < 0)
-                return r;
-        if (b->mode->installs) {
-                r = signal_before_installation(b);
+        if (!early) {
+                r = order_booted(b);
                 if (r < 0)
                         return r;
+                if (b->mode->installs) {
+                        r = signal_before_installation(b);
+                        if (r < 0)
+                                return r;
+                }
         }
 
-        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+        /* A shell before all else may take a person's time, so "booted" is said at once; after it the first state would be a step back. */
+        for (size_t i = 0; i < (early ? 1 : ELEMENTSOF(states)); i++) {
                 _cleanup_free_ char *path = NULL;
 
                 r = asprintf_to(&path, "scaleway-boot.target.wants/scaleway-state@%s.service", states[i]);

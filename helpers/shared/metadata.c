@@ -176,6 +176,18 @@ const char *metadata_tag(const Metadata *m, size_t i) {
         return m->tags[i];
 }
 
+size_t metadata_n_ssh_keys(const Metadata *m) {
+        assert(m);
+        /* Of what is no array jansson says 0. */
+        return MIN(json_array_size(json_object_get(m->root, "ssh_public_keys")), (size_t) METADATA_SSH_KEYS_MAX);
+}
+
+const char *metadata_ssh_key(const Metadata *m, size_t i) {
+        assert(m);
+        assert(i < metadata_n_ssh_keys(m));
+        return json_string_value(json_object_get(json_array_get(json_object_get(m->root, "ssh_public_keys"), i), "key"));
+}
+
 int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret) {
         char key[sizeof("4294967295")];
         json_t *volume, *size;

@@ -12,6 +12,7 @@ typedef struct Metadata Metadata;
 #define METADATA_DEPTH_MAX 16U
 #define METADATA_TAGS_MAX 512U
 #define METADATA_VOLUMES_MAX 16U
+#define METADATA_SSH_KEYS_MAX 512U
 
 typedef struct MetadataVolume {
         const char *id;         /* NULL if the document has none or it is not a string */
@@ -35,6 +36,11 @@ const char *metadata_string(const Metadata *m, const char *path);
 /* Tags that are not strings are passed over by both. Lives as long as m. */
 size_t metadata_n_tags(const Metadata *m);
 const char *metadata_tag(const Metadata *m, size_t i);
+
+/* Entries of ssh_public_keys, at most METADATA_SSH_KEYS_MAX. */
+size_t metadata_n_ssh_keys(const Metadata *m);
+/* The key of one of them, any text; NULL if it has none or it is not a string. Lives as long as m. */
+const char *metadata_ssh_key(const Metadata *m, size_t i);
 
 /* Volume "0" is the root. Returns 1 and fills *ret (whose strings live as long as m), 0 if there is no such volume, -EINVAL if
  * it is not an object. */

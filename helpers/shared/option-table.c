@@ -59,6 +59,12 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_BOOL,
                 .help = "Signal no state",
         },
+        [OPTION_PRE_SHELL] = {
+                .key = "INITRD_PRE_SHELL",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "A shell on the console before anything is attached or mounted, see scaleway-shell(8)",
+        },
         [OPTION_BOOT] = {
                 .key = "boot",
                 .where = OPTION_BOTH,
@@ -231,6 +237,31 @@ const Option option_table[_OPTION_MAX] = {
                 .type = OPTION_TYPE_BOOL,
                 .sticky = true, /* each is another turn of the same wheel */
                 .help = "This is the second kernel: no kexec again, wherever it stands",
+        },
+        [OPTION_POST_SHELL] = {
+                .key = "INITRD_POST_SHELL",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "A shell on the console before the switch to the root, which is mounted and prepared",
+        },
+        [OPTION_DROPBEAR] = {
+                .key = "INITRD_DROPBEAR",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "An ssh server for root, and the boot waits for continue-boot(1), see scaleway-sshd(8)",
+        },
+        [OPTION_DROPBEAR_TIMEOUT] = {
+                .key = "INITRD_DROPBEAR_TIMEOUT",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_SECONDS,
+                .default_text = "no limit",
+                .help = "Seconds after which the boot goes on although nobody has called continue-boot(1), or after a failure reboots",
+        },
+        [OPTION_AUTHORIZED_KEY] = {
+                .key = "AUTHORIZED_KEY",
+                .where = OPTION_TAG,
+                .type = OPTION_TYPE_FOREIGN,
+                .help = "Another key for that server, with an underscore for each blank: ssh-ed25519_AAAA…; several tags, several keys",
         },
         [OPTION_INIT] = {
                 .key = "init",
