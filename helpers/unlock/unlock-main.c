@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "boot-step.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
@@ -187,7 +188,30 @@ static void write_down(void) {
                 log_warning_errno(r, "Failed to write down that '%s' is unlocked, ignoring: %m", arg_device);
 }
 
+/* For who logs in. Who has called us at a terminal is there already, and the boot may be waiting at another step. */
+static void show_step(void) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf_to(&text, "'%s' is encrypted, and the boot waits for its passphrase: type '" AGENT "'.", arg_device) >= 0)
+                boot_step_show("unlock", text);
+}
+
+static int ask(void) {
+        int r;
+
+        log_notice("'%s' is encrypted. Type its passphrase here, or log in and call '" AGENT "'.", arg_device);
+        for (unsigned n = 1; n <= arg_tries; n++) {
+                r = try(n);
+                if (r <= 0)
+                        return r;
+        }
+
+        return log_error_errno(EKEYREJECTED, "'%s' is encrypted, and %u passphrase%s did not unlock it.", arg_device, arg_tries,
+                               arg_tries == 1 ? "" : "s");
+}
+
 static int run(int argc, char *argv[]) {
+        bool by_hand = isatty(STDIN_FILENO);
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -196,23 +220,20 @@ static int run(int argc, char *argv[]) {
         if (r <= 0)
                 return r;
 
+        /* First: who comes by the sshd that is started now is told. */
+        if (!by_hand)
+                show_step();
         for (size_t i = 0; i < arg_n_start; i++)
                 start_unit(arg_start[i]);
+        r = ask();
+        if (!by_hand)
+                boot_step_hide();
+        if (r < 0)
+                return r;
 
-        log_notice("'%s' is encrypted. Type its passphrase here, or log in and call '" AGENT "'.", arg_device);
-        for (unsigned n = 1; n <= arg_tries; n++) {
-                r = try(n);
-                if (r < 0)
-                        return r;
-                if (r == 0) {
-                        write_down();
-                        log_notice("'%s' is unlocked, the boot goes on.", arg_device);
-                        return 0;
-                }
-        }
-
-        return log_error_errno(EKEYREJECTED, "'%s' is encrypted, and %u passphrase%s did not unlock it.", arg_device, arg_tries,
-                               arg_tries == 1 ? "" : "s");
+        write_down();
+        log_notice("'%s' is unlocked, the boot goes on.", arg_device);
+        return 0;
 }
 
 DEFINE_MAIN_FUNCTION(run)

@@ -168,6 +168,13 @@ class Unlock(Case):
         self.assertEqual(self.read("started"), "--quiet --no-block --job-mode=ignore-dependencies start scaleway-state@booted.service\n")
         self.assertIn("before the passphrase is asked for, ignoring: no manager", err)
 
+    def test_who_logs_in_is_told(self):
+        motd = "cat {0}/run/scaleway/motd {0}/run/scaleway/step >{0}/seen"
+        self.unlock(motd.format(self.folder))
+        self.assertEqual(self.read("seen"), "'/dev/nbd0p1' is encrypted, and the boot waits for its passphrase: type "
+                                            "'systemd-tty-ask-password-agent'.\nunlock\n")  # fmt: skip
+        self.assertFalse((self.folder / "run/scaleway/motd").exists())
+
     def test_environment(self):
         """systemd-cryptsetup finds nothing of ours there, nor do we let it ask a manager that listens to us."""
         self.unlock("exit 0", NOTIFY_SOCKET="/nonexistent", UNLOCK_NAME="x")
