@@ -73,15 +73,27 @@ static int add_ipv6(const Boot *b, UnitFile *u) {
         return 1;
 }
 
-/* The NICs are the host's own affair where nothing of it lies behind them. */
+/* Where nothing of it lies behind the NICs, they are the host's own affair. Where something does, the unit's default has them
+ * stay. */
 static int add_nics(const Boot *b, UnitFile *u, bool other_volumes) {
-        if (!b->mode->device || b->root.nbd >= 0 || other_volumes ||
-            options_get_bool(b->options, OPTION_KEEP_NETWORKING))
+        bool remote = b->root.nbd >= 0 || other_volumes || (!b->mode->device && !b->mode->memory);
+        bool keep = b->mode->memory || options_get_bool(b->options, OPTION_KEEP_NETWORKING);
+        _cleanup_free_ char *origin = NULL;
+        int r;
+
+        if (remote)
                 return 0;
+        if (options_origin(b->options, OPTION_KEEP_NETWORKING) != ORIGIN_DEFAULT) {
+                r = options_describe(b->options, OPTION_KEEP_NETWORKING, &origin);
+                if (r < 0)
+                        return r;
+        }
 
         unit_file_section(u, "Service");
         unit_file_comment(u, "No volume comes over the network.");
-        unit_file_environment(u, "NICS", "down");
+        if (origin)
+                unit_file_comment(u, origin);
+        unit_file_environment(u, "NICS", keep ? "keep" : "down");
         return 1;
 }
 

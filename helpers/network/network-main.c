@@ -3,7 +3,7 @@
  * were fetched, before a root comes over the network; it expects addresses and routes as DHCP gave them, waits for
  * nothing, and leaves one IPv4 default route, the IPv6 address of the metadata, /etc/resolv.conf and
  * /run/scaleway/primary-nic. "leave": when the unit is stopped on the way to switch-root, right before
- * systemd-networkd; for a network root it has the addresses stay, else it takes the NICs down, and takes away what the
+ * systemd-networkd; it has the addresses of a root over the network stay, or takes the NICs down, and takes away what the
  * host's network manager must not see. */
 
 #include <dirent.h>
@@ -18,6 +18,7 @@
 #include "log.h"
 #include "main-func.h"
 #include "network-files.h"
+#include "network-host.h"
 #include "network-ipv6.h"
 #include "network-nics.h"
 #include "paths.h"
@@ -31,15 +32,29 @@
 #define RUN_NETWORK_DIR "systemd/network"
 #define SIGNAL_WAIT (2 * USEC_PER_SEC)
 
+/* What becomes of the NICs at the end. */
+typedef enum NicsWord {
+        NICS_HOLD,
+        NICS_KEEP,
+        NICS_DOWN,
+        _NICS_MAX,
+} NicsWord;
+
+static const char *const nics_words[_NICS_MAX] = {
+        [NICS_HOLD] = "hold",
+        [NICS_KEEP] = "keep",
+        [NICS_DOWN] = "down",
+};
+
 static const char *arg_nameserver = NULL;
 static const char *arg_ipv6_address = NULL;
 static const char *arg_ipv6_gateway = NULL;
-static bool arg_down = false;
+static NicsWord arg_nics = NICS_HOLD;
 static const char *arg_verb = NULL;
 
 static int help(void) {
         printf("%s settle [OPTION…]\n"
-               "%s leave [--nics=hold|down]\n\n"
+               "%s leave [--nics=hold|keep|down]\n\n"
                "Keeps one IPv4 default route, gives the platform's NIC its IPv6 address and writes\n"
                "/etc/resolv.conf; before switch-root takes back what the host must not see.\n\n"
                "     --nameserver=ADDRESS           The only DNS server; empty: those of DHCP and of\n"
@@ -47,7 +62,9 @@ static int help(void) {
                "     --ipv6-address=ADDRESS/PREFIX  For the NIC that leads to the platform; empty:\n"
                "                                    none\n"
                "     --ipv6-gateway=ADDRESS         Its default route\n"
-               "     --nics=hold                    What is configured stays for good (default)\n"
+               "     --nics=hold                    What is configured stays for good, for a root or a\n"
+               "                                    volume over the network (default)\n"
+               "     --nics=keep                    It stays as it is\n"
                "     --nics=down                    NICs are taken down, without addresses\n"
                "  -h --help                         Show this help\n"
                "     --version                      Show the version\n",
@@ -56,11 +73,13 @@ static int help(void) {
 }
 
 static int parse_nics(const char *s) {
-        if (!streq(s, "hold") && !streq(s, "down"))
-                return log_error_errno(EINVAL, "--nics= wants 'hold' or 'down'.");
+        for (NicsWord i = 0; i < _NICS_MAX; i++)
+                if (streq(s, nics_words[i])) {
+                        arg_nics = i;
+                        return 0;
+                }
 
-        arg_down = streq(s, "down");
-        return 0;
+        return log_error_errno(EINVAL, "--nics= wants 'hold', 'keep' or 'down'.");
 }
 
 static int parse_argv(int argc, char *argv[]) {
@@ -352,19 +371,33 @@ static void leave_nics(void) {
         _cleanup_(nics_done) Nics nics = {};
         int r;
 
-        if (arg_down && nbd_is_attached()) {
-                log_notice("An NBD volume is attached, so the network stays as it is.");
-                arg_down = false;
+        if (arg_nics != NICS_HOLD && nbd_is_attached()) {
+                log_notice("An NBD volume is attached, so the network stays.");
+                arg_nics = NICS_HOLD;
         }
-        if (arg_down)
+        if (arg_nics == NICS_KEEP)
+                return;
+        if (arg_nics == NICS_DOWN)
                 leave_signals();
 
         r = nics_load(&nics);
         if (r >= 0)
-                r = arg_down ? nics_take_down(&nics) : nics_hold(&nics);
+                r = arg_nics == NICS_DOWN ? nics_take_down(&nics) : nics_hold(&nics);
         if (r < 0)
                 log_warning_errno(r, "Failed to %s, ignoring: %m",
-                                  arg_down ? "take down all NICs" : "have all addresses stay after their leases");
+                                  arg_nics == NICS_DOWN ? "take down all NICs" : "have all addresses stay after their leases");
+}
+
+static void leave_host(void) {
+        int r;
+
+        if (arg_nics != NICS_HOLD)
+                return;
+        r = host_keep_ifupdown();
+        if (r < 0)
+                log_warning_errno(r, "Failed to tell the host that ifdown must not take the network down, ignoring: %m");
+        else if (r > 0)
+                log_info("The host's networking.service will leave the NICs alone, the root is behind them.");
 }
 
 static int run(int argc, char *argv[]) {
@@ -382,6 +415,7 @@ static int run(int argc, char *argv[]) {
         else {
                 leave_routes();
                 leave_nics();
+                leave_host();
                 leave_files();
         }
 

@@ -299,6 +299,8 @@ class Network(Steps):
     def setUp(self):
         super().setUp()
         self.resolv_conf = self.directory / "resolv.conf"
+        self.sysroot = self.directory / "sysroot"
+        (self.sysroot / "usr/lib").mkdir(parents=True)
 
     def state(self, ifindex, text="", network_file="/usr/lib/systemd/network/80-scaleway.network"):
         """What systemd-networkd says of a NIC."""
@@ -327,7 +329,8 @@ class Network(Steps):
         return [line.strip() for line in self.ip("-4 route show default").splitlines()]
 
     def network(self, *args):
-        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf))
+        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf),
+                         SCALEWAY_SYSROOT=str(self.sysroot))
 
     def primary(self):
         path = self.run_dir / "scaleway/primary-nic"
@@ -605,10 +608,49 @@ class Network(Steps):
         self.network("leave", "--nics=hold")
         self.assertLess(time.monotonic() - begin, 1.5)
 
+    def test_leave_keeps(self):
+        """KEEP_INITRD_NETWORKING=1: leases and all."""
+        self.leases()
+        lasting = re.compile(r"\b\d+sec")
+        before = self.ip("address show") + self.ip("-6 route show")
+        self.network("leave", "--nics=keep")
+        self.assertEqual(self.err, "")
+        self.assertEqual(lasting.sub("@", self.ip("address show") + self.ip("-6 route show")), lasting.sub("@", before))
+
+    def test_leave_keeps_ifupdown_from_taking_the_root_away(self):
+        """Only where there is one, and where the root is behind the network."""
+        self.inside = self.namespace("--net")
+        drop_in = self.run_dir / "systemd/system/networking.service.d/50-scaleway.conf"
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        unit = self.sysroot / "usr/lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_text("[Service]\nExecStop=ifdown -a\n")
+        for word in ("down", "keep"):
+            self.network("leave", f"--nics={word}")
+            self.assertFalse(drop_in.exists(), word)
+        self.network("leave")
+        self.one_line("networking.service")
+        self.assertIn("\nExecStop=\nKillMode=process\n", drop_in.read_text())
+        drop_in.unlink()
+
+        # Not one outside of the root.
+        outside = self.directory / "networking.service"
+        unit.rename(outside)
+        unit.symlink_to(outside)
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        # Before /usr was one: /lib is a folder of its own.
+        unit = self.sysroot / "lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        outside.rename(unit)
+        self.network("leave")
+        self.assertTrue(drop_in.exists())
+
     def test_wrong_words(self):
         self.inside = self.namespace("--net")
         self.call("scaleway-network", "leave", "--nics=up", status=1)
-        self.one_line("--nics= wants 'hold' or 'down'")
+        self.one_line("--nics= wants 'hold', 'keep' or 'down'")
 
     def test_resolv_conf_is_a_link(self):
         self.inside = self.namespace("--net")
