@@ -375,14 +375,20 @@ static void leave_nics(void) {
                 log_notice("An NBD volume is attached, so the network stays.");
                 arg_nics = NICS_HOLD;
         }
-        if (arg_nics == NICS_KEEP)
-                return;
         if (arg_nics == NICS_DOWN)
                 leave_signals();
 
         r = nics_load(&nics);
         if (r >= 0)
-                r = arg_nics == NICS_DOWN ? nics_take_down(&nics) : nics_hold(&nics);
+                r = nics_restore(&nics);
+        if (r < 0)
+                log_warning_errno(r, "Failed to take back the initrd's settings of NICs, ignoring: %m");
+
+        r = 0;
+        if (arg_nics == NICS_HOLD)
+                r = nics_hold(&nics);
+        else if (arg_nics == NICS_DOWN)
+                r = nics_take_down(&nics);
         if (r < 0)
                 log_warning_errno(r, "Failed to %s, ignoring: %m",
                                   arg_nics == NICS_DOWN ? "take down all NICs" : "have all addresses stay after their leases");

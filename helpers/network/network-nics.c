@@ -103,25 +103,42 @@ void nics_put_first(Nics *n, unsigned ifindex) {
                 }
 }
 
-/* systemd-networkd reads router advertisements itself and has the kernel not do it. A host that has the kernel do it would
- * wait in vain. */
-static int restore_router_advertisements(const char *nic) {
-        _cleanup_free_ char *value = NULL, *path = NULL;
+/* Gives a setting of the NIC the value that the kernel has for new ones. */
+static int restore_setting(const char *nic, const char *name) {
+        _cleanup_free_ char *from = NULL, *to = NULL, *value = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t size;
         int r;
 
-        r = read_file("/proc/sys/net/ipv6/conf/default/accept_ra", 64, &value, &size);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r; /* no IPv6 */
-        r = asprintf_to(&path, "/proc/sys/net/ipv6/conf/%s/accept_ra", nic);
+        r = asprintf_to(&from, "/proc/sys/net/ipv6/conf/default/%s", name);
         if (r < 0)
                 return r;
-        fd = open(path, O_WRONLY | O_CLOEXEC);
+        r = asprintf_to(&to, "/proc/sys/net/ipv6/conf/%s/%s", nic, name);
+        if (r < 0)
+                return r;
+        r = read_file(from, 64, &value, &size);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r; /* no IPv6 */
+        fd = open(to, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return errno == ENOENT ? 0 : -errno; /* none on this NIC, or it is gone */
 
         return write_all(fd, value, size);
+}
+
+int nics_restore(const Nics *n) {
+        int first = 0;
+
+        assert(n);
+
+        for (size_t i = 0; i < n->n; i++) {
+                int r = restore_setting(n->nics[i].name, "dad_transmits");
+
+                if (r < 0 && first >= 0)
+                        first = r;
+        }
+
+        return first;
 }
 
 int nics_take_down(const Nics *n) {
@@ -133,8 +150,9 @@ int nics_take_down(const Nics *n) {
                 int r;
 
                 r = rtnl_take_down(n->nics[i].ifindex);
+                /* systemd-networkd reads router advertisements itself, and has the kernel not do it. */
                 if (r >= 0)
-                        r = restore_router_advertisements(n->nics[i].name);
+                        r = restore_setting(n->nics[i].name, "accept_ra");
                 if (r >= 0)
                         log_debug("Took '%s' down.", n->nics[i].name);
                 else if (first >= 0)

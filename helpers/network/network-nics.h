@@ -23,6 +23,10 @@ void nics_done(Nics *n);
 /* Puts the NIC with that number first; the others keep their order. */
 void nics_put_first(Nics *n, unsigned ifindex);
 
+/* Takes back what 80-scaleway.network has set for this initrd alone: no duplicate address detection. Returns 0 or the
+ * first negative errno. */
+_must_check_ int nics_restore(const Nics *n);
+
 /* Takes each of them down, without addresses, and as the kernel would have it: ready for whoever configures it next.
  * Returns 0 or the first negative errno. */
 _must_check_ int nics_take_down(const Nics *n);

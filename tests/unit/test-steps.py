@@ -555,7 +555,7 @@ class Network(Steps):
     def test_leave_takes_down(self):
         self.leases()
         for nic in ("first", "second"):
-            subprocess.run([*self.inside, "sh", "-c", f"echo 0 >/proc/sys/net/ipv6/conf/{nic}/accept_ra"], check=True)
+            self.set_ipv6(nic, "accept_ra", 0)
         self.network("leave", "--nics=down")
         self.assertEqual(self.err, "")
         shown = self.ip("address show dev first")
@@ -563,11 +563,25 @@ class Network(Steps):
         self.assertNotIn("inet", shown)
         self.assertEqual(self.ip("route show dev first") + self.ip("-6 route show dev first"), "")
         self.assertRegex(self.ip("address show dev second"), r"(?s)state UP.*inet 10\.1\.0\.2/24.*inet6 2001:db8:1::3/64")
-        values = self.ip_words("cat", "/proc/sys/net/ipv6/conf/first/accept_ra", "/proc/sys/net/ipv6/conf/second/accept_ra")
-        self.assertEqual(values.split(), ["1", "0"])
+        self.assertEqual([self.ipv6(nic, "accept_ra") for nic in ("first", "second")], ["1", "0"])
 
-    def ip_words(self, *words):
-        return subprocess.run([*self.inside, *words], check=True, capture_output=True, timeout=TIMEOUT, text=True).stdout
+    def ipv6(self, nic, name):
+        words = [*self.inside, "cat", f"/proc/sys/net/ipv6/conf/{nic}/{name}"]
+        return subprocess.run(words, check=True, capture_output=True, timeout=TIMEOUT, text=True).stdout.strip()
+
+    def set_ipv6(self, nic, name, value):
+        subprocess.run([*self.inside, "sh", "-c", f"echo {value} >/proc/sys/net/ipv6/conf/{nic}/{name}"], check=True, timeout=TIMEOUT)
+
+    def test_leave_restores_duplicate_address_detection(self):
+        """It is off in the initrd only."""
+        self.two_nics()
+        self.state(10)
+        for word in ("hold", "keep", "down"):
+            for nic in ("first", "second"):
+                self.set_ipv6(nic, "dad_transmits", 0)
+            self.network("leave", f"--nics={word}")
+            self.assertEqual(self.err, "")
+            self.assertEqual([self.ipv6(nic, "dad_transmits") for nic in ("first", "second")], ["1", "0"], word)
 
     def test_leave_does_not_take_down_below_a_volume(self):
         """One that a person has attached."""
