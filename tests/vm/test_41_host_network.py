@@ -102,13 +102,19 @@ def test_networkd(bench):
 def test_ifupdown(bench):
     """Debian's own unit would take the NIC down, and with it the program that brings it up."""
 
-    def in_charge(vm):
-        return "eth0=eth0" in vm.run("cat /run/network/ifstate; pgrep -a dhcpcd", ok=None) and client(vm)
+    clients = []
 
-    def client(vm):
-        return vm.run("pgrep -o dhcpcd", ok=None).strip()
+    def in_charge(vm):
+        """With its DHCP client running, of which there is one, the same at each time."""
+        if "eth0=eth0" not in vm.run("cat /run/network/ifstate", ok=None):
+            return False
+        client = vm.run("pgrep -o dhcpcd", ok=None).strip()
+        if client:
+            clients.append(client)
+        return client
 
     vm = survives_restart(bench, "networking", "ifupdown", in_charge)
+    equal(clients, [clients[0]] * 2, "processes of the DHCP client before and after")
     contains(vm.run("systemctl cat networking.service"), r"^# Written by scaleway-network of the initrd", "why nothing is taken down")
 
 
