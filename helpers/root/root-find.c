@@ -72,6 +72,35 @@ static int wait_for_device(const char *path, const char *shown, usec_t deadline,
         return 0;
 }
 
+/* No root can be mounted from it: nothing that is known is on it, or an installation that was not finished. */
+static bool is_vacant(const char *disk, const RootPartition *p, usec_t deadline) {
+        _cleanup_(root_probe_done) RootProbe probe = {};
+        _cleanup_free_ char *path = NULL;
+
+        /* Why it cannot be had is told when it is taken. */
+        if (root_device_partition(disk, p->number, deadline, &path) < 0 || root_probe(path, &probe) < 0)
+                return false;
+
+        return probe.content == ROOT_CONTENT_NOTHING || root_probe_is_unfinished(&probe);
+}
+
+/* A vacant one is passed over where there is another, as scaleway-live counts on; if all are vacant, it is the first. */
+static const RootPartition *choose_partition(const char *disk, const char *shown, const RootTable *table, unsigned skip, usec_t deadline) {
+        const RootPartition *first = root_partition_choose(table, NULL), *p;
+        unsigned n = 0;
+
+        if (first && !root_partition_choose(table, first))
+                return skip == 0 ? first : NULL;
+
+        for (p = first; p; p = root_partition_choose(table, p))
+                if (!is_vacant(disk, p, deadline) && n++ == skip)
+                        break;
+        if (p && p != first && skip == 0)
+                log_notice("Partition %u of '%s' would be the root, but is empty or was not finished: passed over.", first->number, shown);
+
+        return p || skip > 0 ? p : first;
+}
+
 /* probe: of the disk at path. */
 static int take_partition(const char *path, const char *shown, const RootProbe *probe, unsigned skip, usec_t deadline, char **ret) {
         _cleanup_free_ char *reason = NULL, *name = NULL;
@@ -82,9 +111,7 @@ static int take_partition(const char *path, const char *shown, const RootProbe *
                 return log_error_errno(ENOENT,
                                        "'%s' holds %s, and the root is found in GPT and DOS tables only; " ADVICE ".",
                                        shown, probe->words);
-        p = root_partition_choose(&probe->table, NULL);
-        for (unsigned i = 0; p && i < skip; i++)
-                p = root_partition_choose(&probe->table, p);
+        p = choose_partition(path, shown, &probe->table, skip, deadline);
         if (!p && skip > 0)
                 return -ENOENT;
         if (!p) {

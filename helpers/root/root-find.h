@@ -6,7 +6,8 @@
 
 /* From what root= names to the device that has the file system on it: waits for the device until deadline, and then
  * takes the partition of a disk that has a partition table, and the logical volume of an LVM physical volume. timeout
- * is what was asked for, in seconds, for the messages. skip: so many partitions that come into question were not it; -ENOENT without
+ * is what was asked for, in seconds, for the messages. Where several partitions come into question, those are passed over that are empty or
+ * half an installation. skip: so many partitions that come into question were not it; -ENOENT without
  * a line if there is no other. *ret_path is to be freed; *ret_type, to be freed, is the type of
  * its file system or NULL, and then a mount will fail or guess. Returns 0 or, after one line in the log, a negative
  * errno. */

@@ -26,14 +26,17 @@ static void set_signals(void (*handler)(int)) {
                 (void) signal(ignored_signals[i], handler);
 }
 
-static void set_sane_mode(void) {
+/* A ^S that came over the line, maybe as noise, stops the output, and then a write waits for ever: of a message, and with it of the
+ * reboot that follows. So it means nothing but in a shell, where a person reads. That IXON is cleared lets output go on that was
+ * stopped so. */
+static void set_sane_mode(bool in_shell) {
         struct termios t;
 
         if (tcgetattr(STDIN_FILENO, &t) < 0)
                 return;
 
-        t.c_iflag &= ~(tcflag_t) (IGNBRK | INLCR | IGNCR | IXOFF);
-        t.c_iflag |= BRKINT | ICRNL | IXON;
+        t.c_iflag &= ~(tcflag_t) (IGNBRK | INLCR | IGNCR | IXOFF | IXON);
+        t.c_iflag |= BRKINT | ICRNL | (in_shell ? IXON : 0U);
         t.c_oflag |= OPOST | ONLCR;
         t.c_cflag |= CREAD;
         t.c_lflag |= ISIG | ICANON | ECHO | ECHOE | ECHOK | IEXTEN;
@@ -41,6 +44,8 @@ static void set_sane_mode(void) {
         t.c_cc[VINTR] = 3;    /* ^C */
         t.c_cc[VERASE] = 127; /* backspace, as terminals send it today */
         (void) tcsetattr(STDIN_FILENO, TCSANOW, &t);
+        /* What a program stopped, tcflow(3). */
+        (void) tcflow(STDIN_FILENO, TCOON);
 }
 
 bool console_prepare(void) {
@@ -55,7 +60,7 @@ bool console_prepare(void) {
                 (void) setsid();
                 (void) ioctl(STDIN_FILENO, TIOCSCTTY, 1);
         }
-        set_sane_mode();
+        set_sane_mode(/* in_shell= */ false);
         return true;
 }
 
@@ -117,6 +122,7 @@ static _noreturn_ void exec_shell(bool have_bash) {
 
         (void) setpgid(0, 0);
         (void) tcsetpgrp(STDIN_FILENO, getpid());
+        set_sane_mode(/* in_shell= */ true);
         set_signals(SIG_DFL);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
@@ -197,6 +203,6 @@ int console_shell(int event_fd) {
         wait_for_end(pid, event_fd);
 
         (void) tcsetpgrp(STDIN_FILENO, getpgrp());
-        set_sane_mode();
+        set_sane_mode(/* in_shell= */ false);
         return 0;
 }

@@ -114,28 +114,3 @@ int state_file_record(const StateFile *s, const char *state) {
 
         return write_file_atomic_at(s->dir_fd, below_directory(RUN_STATE), line, strlen(line), 0644);
 }
-
-int state_file_address(const StateFile *s, char **ret) {
-        _cleanup_free_ char *line = NULL, *path = NULL;
-        int r;
-
-        assert(s);
-        assert(ret);
-
-        /* Whoever may not open the lock may still read this. */
-        if (s->dir_fd < 0) {
-                r = run_path(RUN_METADATA_ADDRESS, &path);
-                if (r >= 0)
-                        r = read_file(path, STATE_MAX, &line, NULL);
-        } else
-                r = read_file_at(s->dir_fd, below_directory(RUN_METADATA_ADDRESS), STATE_MAX, &line, NULL);
-        if (r < 0)
-                return r;
-
-        line[strcspn(line, "\n")] = '\0';
-        if (isempty(line))
-                return -ENOENT;
-
-        *ret = TAKE_PTR(line);
-        return 0;
-}

@@ -25,6 +25,3 @@ int state_file_taken(const StateFile *s, const char *state);
 
 /* Remembers that the state was taken. Returns 0 or a negative errno. */
 _must_check_ int state_file_record(const StateFile *s, const char *state);
-
-/* The address that answered with the metadata, as scw-metadata left it, to be freed. -ENOENT if there is none. */
-_must_check_ int state_file_address(const StateFile *s, char **ret);

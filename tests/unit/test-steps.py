@@ -922,6 +922,41 @@ class RootPartitions(RootSteps):
         self.assertEqual(self.mounted(), f"{device}p2")
         self.assertIn("looks unlike a root", self.err)
 
+    def test_strange_root_and_one_that_cannot_be_had(self):
+        """The first is taken back: of the others one cannot be mounted, one is empty."""
+        device = self.disk("gpt", *[f"type={self.LINUX}"] * 3, boot=1)
+        self.write_root(f"{device}p2", 0)
+        with open(f"{device}p2", "r+b") as f:  # not the superblock
+            f.seek(4096)
+            f.write(b"\xff" * (1 << 20))
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", f"{device}p3", "4M"], check=True)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p1")
+        self.assertIn(f"Failed to mount the root: '{device}p2' holds", self.err)
+        self.assertIn(f"The root file system on '{device}p3' is empty", self.err)
+        self.assertIn(f"Mounted '{device}p1' on '{self.target}' again", self.err)
+        # A root behind one that cannot be mounted is found.
+        self.command("umount", str(self.target))
+        (self.directory / "more/etc").mkdir(parents=True)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", self.directory / "more", f"{device}p3", "4M"], check=True)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p3")
+
+    def test_vacant_partition_first(self):
+        """Empty, or half an installation: another one is the root, if there is any. test-live.py: boot=live counts on it."""
+        device = self.disk("gpt", f"type={self.LINUX}, name=root", f"type={self.LINUX}", root=2)
+        for label in (None, "scw-installing"):
+            with self.subTest(label):
+                if label:
+                    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", label, f"{device}p1", "4M"], check=True)
+                self.root(device, self.target)
+                self.assertIn(f"Partition 1 of '{device}' would be the root, but is empty or was not finished: passed over", self.err)
+                self.assertEqual(self.mounted(), f"{device}p2")
+                self.command("umount", str(self.target))
+        subprocess.run(["wipefs", "-qa", f"{device}p2"], check=True)
+        self.root(device, self.target, status=1)
+        self.assertIn(f"'{device}p1' holds an installation that was not finished", self.err)
+
     def test_gpt_none(self):
         device = self.disk("gpt", f"type={self.SWAP}, name=ROOT", f"type={self.SWAP}")
         self.root(device, self.target, status=1)
@@ -1472,6 +1507,25 @@ class Failure(OnTerminal):
         self.expect(b"journalctl")
         os.write(self.fd, b"exit\n")
         self.assertEqual(self.end(), 5)
+
+    def test_stopped_output(self):
+        """^S came before the failure: nothing could be written any more, and the reboot would wait for that. One that comes later
+        does as little, but in a shell it is the person's."""
+        env = self.environment(**self.env | {"SCALEWAY_FAILURE_PAUSE": "30"})
+        pid, fd = pty.fork()
+        if pid == 0:
+            time.sleep(1)
+            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+        self.pid, self.fd, self.seen = pid, fd, b""
+        self.addCleanup(self.reap)
+        os.write(fd, b"\x13")
+        self.expect(b"Press Enter")
+        os.write(fd, b"\x13\r")
+        self.expect(b"journalctl")
+        os.write(fd, b"echo ixon-$(stty -a | grep -c '[ ]ixon'); exit\n")
+        self.expect(b"ixon-1")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
 
     def test_shell_at_once(self):
         self.start("scaleway-failure", SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")

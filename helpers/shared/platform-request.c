@@ -4,14 +4,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "fileio.h"
 #include "log.h"
 #include "parse-util.h"
+#include "paths.h"
 #include "platform-request.h"
 #include "string-util.h"
 
-/* Of a user data value; what the platform allows is less. */
-#define ANSWER_MAX (1U << 20)
 #define CONNECT_TIMEOUT (3 * USEC_PER_SEC)
+#define ADDRESS_FILE_MAX 256U
 /* Without a Retry-After: asking five times a second is what brought the 429. */
 #define BUSY_PAUSE (1 * USEC_PER_SEC)
 /* Below 1024 the service takes us for root. The upper ones are hardly used for anything else; bindresvport(3) begins
@@ -33,9 +34,28 @@ static int add_host(Platform *p, const char *host) {
         return 0;
 }
 
-int platform_init(Platform *p, const char *cached_address) {
+/* The address that answered with the metadata, as scw-metadata left it; NULL if there is none. */
+static int cached_address(char **ret) {
+        _cleanup_free_ char *path = NULL, *line = NULL;
+        int r;
+
+        r = run_path(RUN_METADATA_ADDRESS, &path);
+        if (r < 0)
+                return r;
+        r = read_file(path, ADDRESS_FILE_MAX, &line, NULL);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                line[strcspn(line, "\n")] = '\0';
+
+        *ret = isempty(line) ? NULL : TAKE_PTR(line);
+        return 0;
+}
+
+int platform_init(Platform *p) {
         const char *ip = empty_to_null(secure_getenv("METADATA_IP")),
                    *port = empty_to_null(secure_getenv("METADATA_PORT"));
+        _cleanup_free_ char *cached = NULL;
         int r;
 
         assert(p);
@@ -45,7 +65,10 @@ int platform_init(Platform *p, const char *cached_address) {
                 return -EINVAL;
         if (ip)
                 return add_host(p, ip);
-        if (cached_address && add_host(p, cached_address) >= 0)
+        r = cached_address(&cached);
+        if (r < 0)
+                return r;
+        if (cached && add_host(p, cached) >= 0)
                 return 0;
 
         r = add_host(p, METADATA_IPV4);
@@ -61,7 +84,7 @@ void platform_done(Platform *p) {
 }
 
 /* A port that was used a moment ago is still held by the closed connection (TIME_WAIT), so two calls should not begin
- * with the same one. libcurl goes on to the next one that is free. */
+ * with the same one. libcurl goes on to the next one that is free, up to the last of the range. */
 static uint16_t random_privileged_port(void) {
         uint32_t random;
 
@@ -86,13 +109,20 @@ static int try_host(const Platform *p, size_t i, const Retry *retry, const Platf
                 .url = url,
                 .content_type = request->content_type,
                 .body = request->body,
-                .body_size = request->body ? strlen(request->body) : 0,
-                .max_size = ANSWER_MAX,
+                .body_size = request->body_size,
+                .max_size = PLATFORM_ANSWER_MAX,
                 .connect_timeout = retry_limit(retry, CONNECT_TIMEOUT),
                 .timeout = retry_limit(retry, HTTP_TIMEOUT),
                 .local_port = request->privileged ? random_privileged_port() : 0,
                 .local_port_last = PRIVILEGED_LAST,
         };
+        r = http_race(&http, 1, 0, retry->fd, ret);
+        if (r != -EADDRINUSE || http.local_port <= 1)
+                return r;
+
+        /* Whoever asks often has used up those above, for a minute. */
+        http.local_port_last = (uint16_t) (http.local_port - 1);
+        http.local_port = 1;
         return http_race(&http, 1, 0, retry->fd, ret);
 }
 
