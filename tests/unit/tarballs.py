@@ -109,6 +109,16 @@ NOISE = random.Random(1).randbytes(200000)
 PLAIN = FILE + entry(b"noise", NOISE) + END
 
 
+def skippable(data, number=0, size=None):
+    """A frame that zstd and lz4 pass over; size: what it claims, if that is not the truth."""
+    return (0x184D2A50 + number).to_bytes(4, "little") + (len(data) if size is None else size).to_bytes(4, "little") + data
+
+
+def pixz_index(*names):
+    """What pixz puts behind the end, before it compresses."""
+    return bytes.fromhex("a64c322ed614aedb") + b"".join(name + b"\0" + (i * 1024).to_bytes(8, "little") for i, name in enumerate([*names, b""]))
+
+
 def damaged(data, at):
     data = bytearray(data)
     data[at] ^= 0x5A
@@ -231,6 +241,22 @@ BROKEN = [
     Case("gzip-cut-trailer", "all is there but the trailer", gzip.compress(PLAIN)[:-4], r"cut off"),
     Case("gzip-garbage", "something after the end", gzip.compress(PLAIN) + b"garbage, and more of it", r"damaged"),
     Case("gzip-members", "two members are one archive", gzip.compress(FILE) + gzip.compress(END), files=BEFORE),
+    Case("gzip-zeros", "zeros fill the last record of a tape", gzip.compress(PLAIN) + bytes(5000), files=BEFORE),
+    Case("gzip-zeros-then", "and then another member", gzip.compress(FILE) + bytes(512) + gzip.compress(END), r"its gzip data make no sense"),
+    Case("gzip-idle", "members without end that say nothing", lambda outside: gzip.compress(FILE) + gzip.compress(b"") * (14 << 20), r"its gzip data go on and on"),
+    Case("skippable", "a frame to pass over at the beginning", skippable(b"x" * 100, 3) + skippable(b"", 15) + COMPRESSORS["zst"](PLAIN), files=BEFORE),
+    Case("skippable-lz4", "the same before lz4", skippable(b"x" * 100) + COMPRESSORS["lz4"](PLAIN), files=BEFORE),
+    Case("skippable-between", "two frames in the middle", COMPRESSORS["zst"](FILE) + skippable(b"x" * 100) + skippable(b"") + COMPRESSORS["zst"](END) + skippable(b""), files=BEFORE),
+    Case("skippable-gzip", "before what knows no such frames", skippable(b"x" * 100) + gzip.compress(PLAIN), r"This is no tar archive"),
+    Case("skippable-far", "more to pass over than is looked at", skippable(bytes(300000)) + COMPRESSORS["zst"](PLAIN), r"This is no tar archive"),
+    Case("skippable-huge", "a frame that claims 4 GB", skippable(b"", size=0xFFFFFFFF) + COMPRESSORS["zst"](PLAIN), r"This is no tar archive"),
+    Case("skippable-only", "nothing but frames to pass over", skippable(b"") * 1000, r"This is no tar archive"),
+    Case("skippable-cut", "half the length of a frame", skippable(b"")[:6], r"This is no tar archive"),
+    Case("skippable-idle", "a frame to pass over that is longer than anybody waits for", lambda outside: COMPRESSORS["zst"](FILE) + skippable(bytes(257 << 20), size=0xFFFFFFFF), r"its zstd data go on and on"),
+    Case("pixz", "the index of pixz behind the end", lzma.compress(PLAIN + pixz_index(b"before", b"noise")), files=BEFORE),
+    Case("pixz-plain", "the same, not compressed, after more zeros", PLAIN + bytes(1 << 20) + pixz_index(b"before"), files=BEFORE),
+    Case("pixz-cut", "half an index", lzma.compress(PLAIN + pixz_index(b"before")[:-1]), r"Something else follows the end"),
+    Case("pixz-then", "an archive behind the index", lzma.compress(PLAIN + pixz_index(b"before") + FILE + END), r"Something else follows the end"),
     Case("html", "the page of a portal", b"<!DOCTYPE html>\n<html><body>Log in</body></html>\n" * 100, r"This is no tar archive"),
     Case("noise", "random bytes", NOISE, r"This is no tar archive"),
     Case("zip", "a zip file", zip_file(), r"This is no tar archive"),
