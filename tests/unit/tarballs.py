@@ -76,8 +76,8 @@ def hard_link(name, target, **fields):
     return header(name, b"1", link=target, **fields)
 
 
-def pax(records, raw=None):
-    """The extended header for the entry that follows."""
+def pax(records, raw=None, kind=b"x"):
+    """The extended header for the entry that follows; of kind g: for all that follow."""
     data = raw or b""
     for key, value in records.items():
         text = key.encode() + b"=" + value + b"\n"
@@ -85,7 +85,7 @@ def pax(records, raw=None):
         while len(str(length)) + 1 + len(text) != length:
             length += 1
         data += str(length).encode() + b" " + text
-    return header(b"pax", b"x", size=len(data)) + padded(data)
+    return header(b"pax", kind, size=len(data)) + padded(data)
 
 
 def long_name(name, kind=b"L"):
@@ -141,6 +141,14 @@ def sparse_old(name, real_size, pieces, data):
         tail[41 + i * 24 : 41 + i * 24 + 24] = number(offset, 12) + number(size, 12)
     tail[41 + 97 : 41 + 97 + 12] = number(real_size, 12)
     return header(name, b"S", size=len(data), magic=b"ustar  \0", tail=bytes(tail)) + padded(data)
+
+
+def sparse_pax(records, data, version="1.0", real_size=1000):
+    """GNU's newer forms: 0.1 has the map in the header, 1.0 before the contents."""
+    major, minor = version.split(".")
+    size = {"GNU.sparse.size" if major == "0" else "GNU.sparse.realsize": str(real_size).encode()}
+    marks = {"GNU.sparse.major": major.encode(), "GNU.sparse.minor": minor.encode(), "GNU.sparse.name": b"f"}
+    return pax(marks | size | records) + entry(b"x", data)
 
 
 def zip_file():
@@ -294,4 +302,37 @@ NUMBERS = [
     Case("zstd-window", "a window of 2 GiB", lambda outside: run(["zstd", "-q", "-c", "--ultra", "-1", "--long=31", "--zstd=wlog=31"], PLAIN), r"more memory than is allowed"),
 ]  # fmt: skip
 
-CASES = NAMES + LINKS + CLASHES + BROKEN + NUMBERS
+# What few archivers write: of other systems, of other times, or of somebody who has read libarchive.
+ODD = [
+    Case("size-negative", "a size below zero in a pax header", FILE + pax({"size": b"-1"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute is negative"),
+    Case("size-largest", "the largest one that there is", FILE + pax({"size": b"9223372036854775807"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute overflow"),
+    Case("size-overflow", "one that is larger", FILE + pax({"size": b"18446744073709551615"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute overflow"),
+    Case("size-text", "one that is no number", FILE + pax({"size": b"abc"}) + entry(b"f", b"x") + END, r"damaged"),
+    Case("sparse-map-order", "a map whose pieces go backwards", FILE + sparse_pax({"GNU.sparse.map": b"5000,512,0,512"}, b"x" * 1024, "0.1") + END, r"damaged: .*sparse"),
+    Case("sparse-map-text", "a map of letters", FILE + sparse_pax({"GNU.sparse.map": b"a,b,c"}, b"x" * 1024, "0.1") + END, r"damaged: .*sparse"),
+    Case("sparse-count", "a map that claims to have a hundred thousand million pieces", FILE + sparse_pax({}, b"99999999999\n" + b"0\n512\n" * 80) + END, r"damaged: .*Line too long"),
+    Case("sparse-endless", "a number that does not end", FILE + sparse_pax({}, b"1" * 100000) + END, r"damaged: .*Line too long"),
+    Case("sparse-name", "up, in the name that holes bring along", FILE + sparse_pax({"GNU.sparse.name": b"../outside/evil"}, b"1\n0\n512\n".ljust(BLOCK, b"\0") + b"x" * 512, real_size=512) + END, r"Refused '../outside/evil': its name has a '\.\.'"),
+    Case("long-name-twice", "two long names for one entry", FILE + long_name(b"a" * 120) + long_name(b"../outside/evil") + entry(b"x", b"x") + END, r"has a '\.\.' component"),
+    Case("long-name-huge", "a name of 1 TiB", FILE + header(b"././@LongLink", b"L", size=1 << 40, magic=b"ustar  \0") + FILE + END, r"damaged: .*Special header too large"),
+    Case("pax-huge", "a pax header of 1 TiB", FILE + header(b"pax", b"x", size=1 << 40) + FILE + END, r"damaged: .*Special header too large"),
+    Case("other-volume", "the rest of a file that began on another tape", FILE + header(b"f", b"M", size=5) + padded(b"hello") + END, r"Refused 'f': its type is not known"),
+    Case("directory-contents", "a directory with contents", FILE + header(b"d", b"5", mode=0o755, size=5) + padded(b"hello") + END, r"damaged"),
+    Case("symlink-contents", "a symlink with contents", FILE + header(b"s", b"2", size=5, link=b"t") + padded(b"hello") + END, r"damaged"),
+    Case("device-huge", "a device whose number does not fit", pax({"SCHILY.devmajor": b"4294967296", "SCHILY.devminor": b"-1"}) + header(b"n", b"3", device=(1, 3)) + END, r"Failed to make 'n': Invalid argument"),
+    Case("socket", "a type of another system is a file", header(b"s", b"s") + FILE + END, files={"s": (F, b""), **BEFORE}),
+    Case("contiguous", "a file of contiguous blocks", entry(b"c", b"x", kind=b"7") + END, files={"c": (F, b"x")}),
+    Case("global-path", "a name for all that follow", pax({"path": b"../outside/evil"}, kind=b"g") + FILE + END, files=BEFORE),
+    Case("global-target", "a target for all that follow", pax({"linkpath": b"../outside/secret"}, kind=b"g") + FILE + hard_link(b"l", b"before") + END, files={**BEFORE, "l": BEFORE["before"]}),
+    Case("label", "the label of a tape", header(b"vol", b"V") + FILE + END, files=BEFORE),
+    Case("solaris-acl", "an ACL of Solaris", header(b"a", b"A", size=30) + padded(b"1000000\0user::rwx,group::r-x\0\0\0") + FILE + END, files=BEFORE),
+    Case("charset", "names of no charset", pax({"hdrcharset": b"BINARY", "path": b"\xff\xfe/x"}) + entry(b"f", b"x") + END, files={os.fsdecode(b"\xff\xfe/x"): (F, b"x")}),
+    Case("time-before", "changed before there were clocks", pax({"mtime": b"-62135596800.5"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("time-after", "changed when there are none any more", pax({"mtime": b"99999999999999999999"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("file-flags", "flags that would make it last for ever", pax({"SCHILY.fflags": b"uchg,schg"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("apple-double", "what macOS puts beside a file is one", entry(b"._f", b"\0\5\x16\7" + bytes(60)) + entry(b"f", b"x") + END, files={"._f": (F, None), "f": (F, b"x")}),
+    Case("selinux", "a label as Red Hat writes it", pax({"RHT.security.selinux": b"system_u:object_r:x:s0"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("root-mode", "a root that nobody may enter", header(b"./", b"5", mode=0o000) + entry(b"./f", b"x") + END, files={"f": (F, b"x")}),
+]  # fmt: skip
+
+CASES = NAMES + LINKS + CLASHES + BROKEN + NUMBERS + ODD
