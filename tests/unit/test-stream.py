@@ -7,6 +7,7 @@ without, and then the exit status is 77. Covers the rows: C3; and what the strea
 """
 
 import contextlib
+import gzip
 import hashlib
 import os
 import pathlib
@@ -44,6 +45,7 @@ class Resource:
     cut        reset the connection after so many bytes of the body
     close      the same, but close it in order
     stall      say nothing more after so many bytes
+    gate       (so many bytes, an event that is waited for before the rest)
     rate       bytes a second
     ranges     False: a Range is not looked at
     etag, date what it says now; None: nothing
@@ -142,7 +144,12 @@ class Server:
     def send_body(self, c, act, body):
         end = min(act.get("cut", len(body)), act.get("close", len(body)), act.get("stall", len(body)))
         piece = max(act["rate"] // 10, 1) if "rate" in act else 1 << 20
-        for i in range(0, end, piece):
+        first = 0
+        if "gate" in act:
+            first, event = act["gate"]
+            c.sendall(body[:first])
+            event.wait(30)
+        for i in range(first, end, piece):
             c.sendall(body[i : min(i + piece, end)])
             if "rate" in act and self.stop.wait(0.1):
                 return False
@@ -449,6 +456,46 @@ class Network(Streams):
         self.stream(self.server.add("a", body, {"cut": 50000}, {}))
         self.complete()
 
+    def regular_files(self, pid):
+        """What the process has open of them, also without a name or in memory only."""
+        for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISREG(fd.stat().st_mode):
+                    yield os.readlink(fd)
+
+    def wait_for_file(self, name, size):
+        deadline = time.monotonic() + 20
+        while not (self.target / name).exists() or (self.target / name).stat().st_size < size:
+            self.assertLess(time.monotonic(), deadline, f"{name}: {os.listdir(self.target)}")
+            time.sleep(0.02)
+
+    def test_in_one_pass(self):
+        """Of a download of which half is there nearly that half is unpacked, and it has been kept nowhere else: neither in a file with
+        a name nor in one without."""
+        half = len(PAYLOAD) // 2
+        for name, body in (("tar", PAYLOAD), ("gz", gzip.compress(PAYLOAD, 1))):
+            with self.subTest(name):
+                shutil.rmtree(self.target)
+                self.target.mkdir()
+                temporary = self.base / "temporary"
+                temporary.mkdir(exist_ok=True)
+                gate = threading.Event()
+                url = self.server.add("a", body, {"gate": (half, gate)})
+                with subprocess.Popen([BUILD / "scaleway-stream", "--progress=0", url, self.target], cwd=temporary, stderr=subprocess.PIPE,
+                                      env={**os.environ, "TMPDIR": str(temporary)}) as p:  # fmt: skip
+                    self.addCleanup(p.kill)
+                    self.addCleanup(gate.set)
+                    self.wait_for_file("before", 1000)
+                    self.wait_for_file("noise", half - (1 << 19))
+                    files = list(self.regular_files(p.pid))
+                    self.assertEqual([f for f in files if not f.startswith(f"{self.target}/")], [])
+                    self.assertEqual(len(files), 1, files)
+                    self.assertEqual(sorted(os.listdir(self.base)), ["target", "temporary"])
+                    self.assertEqual(os.listdir(temporary), [])
+                    gate.set()
+                    self.assertEqual(p.wait(60), 0, p.stderr.read())
+                self.complete()
+
     def restarts(self, *plan, body=PAYLOAD, **options):
         """It begins again, and of the first try nothing is left."""
         first = tarballs.entry(b"old-and-gone", b"x") + PAYLOAD
@@ -702,6 +749,18 @@ class Files(Streams):
         self.assertEqual(os.listdir(self.target), [])
 
 
+class Space(Streams):
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_memory(self):
+        """Of a tmpfs that has no limit of its own, memory is the limit, and that is known before the first byte is unpacked."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=0", "unlimited", self.target], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.target], check=True)
+        url = self.server.add("a", PAYLOAD, {"length": 1 << 50})
+        self.refused(url, r"^Not enough space: the archive alone is 1\.1 PB, and \d+\.\d [MGT]B are left in memory\.$")
+        self.stream(self.server.add("b", PAYLOAD))
+        self.assertEqual(sorted(os.listdir(self.target)), ["before", "noise"])
+
+
 class Tls(Streams):
     def setUp(self):
         super().setUp()
@@ -826,6 +885,21 @@ class ProgressLines(Streams):
         self.assertTrue(2 <= len(lines) <= 5, lines)
         for line in lines[:-1]:
             self.assertRegex(line, f"^{self.LINE}$")
+
+    def test_log_by_default(self):
+        """As the units have it: every ten seconds, which is slow enough for any console."""
+        url = self.server.add("a", self.BODY, {"rate": 95000})
+        begin, times, lines = time.monotonic(), [], []
+        with subprocess.Popen([BUILD / "scaleway-stream", url, self.target], stderr=subprocess.PIPE, text=True) as p:
+            for line in p.stderr:
+                times.append(time.monotonic() - begin)
+                lines.append(line.rstrip("\n"))
+        self.assertEqual(p.returncode, 0, lines)
+        self.assertGreaterEqual(len(lines), 2, lines)
+        self.assertRegex(lines[0], f"^{self.LINE}$")
+        self.assertGreater(times[0], 9.5)
+        self.assertLess(times[0], 15)
+        self.assertLessEqual(len(lines) - 1, times[-1] / 10)
 
     def test_unknown_length(self):
         lines = self.stream(self.server.add("a", self.BODY, {"rate": 500000, "length": None}), "--progress=1")
