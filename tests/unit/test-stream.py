@@ -7,6 +7,7 @@ without, and then the exit status is 77. Covers the rows: C3; and what the strea
 """
 
 import contextlib
+import functools
 import gzip
 import hashlib
 import os
@@ -722,6 +723,25 @@ class Files(Streams):
                 lines = self.fetch(self.server.add("a", body, plan), *options, status=1)
                 self.assertRegex(lines[-1], reason)
                 self.assertEqual(os.listdir(self.target), [])
+
+    def test_second_kernel(self):
+        """As the generator writes it into scaleway-kexec.service, where a failure is the end of the kexec: a checksum counts for the
+        kernel as it does for the initrd."""
+        golden = pathlib.Path(__file__).resolve().parents[1] / "generator/test-49-kexec-by-url.expected"
+        drop_in = (golden / "run/systemd/system/scaleway-kexec.service.d/50-scaleway.conf").read_text()
+        lines = re.findall(r"^ExecStartPre=\S+/scaleway-stream (.*) /run/scaleway/kexec/(\w+)$", drop_in, re.M)
+        self.assertEqual([what for _, what in lines], ["kernel", "initrd"])
+        url = self.server.add("a", self.body)
+        for words, what in lines:
+            for checksum, status in ((hashlib.sha256(self.body).hexdigest(), 0), ("0" * 64, 1)):
+                with self.subTest(what, status=status):
+                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum, f"${{KEXEC_{what.upper()}}}": url}
+                    self.file = self.target / what
+                    *options, last = [functools.reduce(lambda w, key: w.replace(key, values[key]), values, word) for word in words.split()]
+                    self.assertEqual(last, url)
+                    output = self.stream(last, *options, target=self.file, status=status)
+                    self.assertRegex(output[-1], "checksum does not match" if status else "^Downloaded ")
+                    self.assertEqual(os.listdir(self.target), [] if status else [what])
 
     def test_no_place(self):
         self.file = self.base / "none/kernel"

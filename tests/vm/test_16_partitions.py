@@ -125,17 +125,20 @@ def test_lvm_without_lvm(bench):
 @rows("B2")
 @options(timeout=900)
 def test_btrfs_subvolume(bench):
-    """The first boot is from the top level, of which it makes a subvolume; the second one is from that."""
+    """The first boot is from the top level, of which it makes a subvolume; the second one is from that, and the disk is named by what is
+    on it."""
     bench.build_disk(disks.btrfs)
     vm = bench.boot()
     bench.wait_booted()
     # BTRFS_IOC_SNAP_CREATE: there is no other program for it in the root.
     perl = r'open(my $d, "<", "/") or die $!; my $a = pack("q a4088", fileno($d), q(@root)); ioctl($d, 0x50009401, $a) or die $!'
     vm.run(f"perl -e '{perl}' && echo subvolume >/@root/etc/which && sync")
-    vm = bench.boot(tags=["rootflags=subvol=@root"])
+    uuid = vm.run("findmnt -no UUID /").strip()
+    vm = bench.boot(tags=["rootflags=subvol=@root", f"root=UUID={uuid}"])
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,FSROOT /").split(), ["btrfs", "/@root"], "root of the booted system")
     equal(vm.read("/etc/which").strip(), "subvolume", "its content")
+    contains(vm.console.text, f"Mounted '/dev/disk/by-uuid/{uuid}'", "root= is used")
 
 
 def boot_from_vda(bench, initrd=None):
