@@ -34,6 +34,9 @@ def test_gpt_by_name(bench):
     vm = bench.boot()
     has_its_root_on(bench, vm, "/dev/nbd0p2")
     contains(vm.console.text, r"The root is partition 2 of '/dev/nbd0', named 'root'\.", "console")
+    names = vm.run("cd /dev/disk/by-id && for l in nbd-*; do echo $l $(basename $(readlink $l)); done")
+    for suffix, device in (("", "nbd0"), ("-part1", "nbd0p1"), ("-part2", "nbd0p2")):
+        contains(names, rf"^nbd-{documents.ROOT_VOLUME_ID}{suffix} {device}$", "names by volume id, of the partitions too")
     equal(bench.cost(), COST, "requests to the control plane")
 
 

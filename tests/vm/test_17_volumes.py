@@ -74,6 +74,8 @@ def test_passed_over(bench):
     equal(attached(vm), ["nbd0"], "what is attached")
     for line in (r"Volume 1 is the local disk '/dev/vdb'", r"Volume 2 \(sbs_volume\) is not exported", "Volume 3 .* is not exported"):
         contains(vm.console.text, line, "a word for each")
+    waited = vm.console.time_of(SWITCH) - vm.console.time_of("Mounted '/dev/nbd0'")
+    check(waited < GIVEN_UP, f"seconds between the root and the switch: {waited}")
 
 
 @rows("B4")

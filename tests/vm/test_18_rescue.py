@@ -54,6 +54,7 @@ def runs_from_memory(bench, vm):
     contains(vm.run("findmnt -no FSTYPE,SOURCE /"), r"^tmpfs\s+rescue$", "root")
     # Owners, modes and attributes as in the archive; a set-uid program runs as such.
     contains(vm.run("stat -c '%U:%G %a' /etc/shadow /usr/bin/su"), r"^root:shadow 640\nroot:root 4755$", "owners and modes")
+    contains(vm.run("getcap -r /usr/bin"), r"^/usr/bin/\S+ cap_net_raw=ep$", "extended attributes: the capability of a program")
 
 
 def answers(bench, name="/rescue.tar"):
