@@ -34,6 +34,9 @@ def test_gpt_by_name(bench):
     vm = bench.boot()
     has_its_root_on(bench, vm, "/dev/nbd0p2")
     contains(vm.console.text, r"The root is partition 2 of '/dev/nbd0', named 'root'\.", "console")
+    names = vm.run("cd /dev/disk/by-id && for l in nbd-*; do echo $l $(basename $(readlink $l)); done")
+    for suffix, device in (("", "nbd0"), ("-part1", "nbd0p1"), ("-part2", "nbd0p2")):
+        contains(names, rf"^nbd-{documents.ROOT_VOLUME_ID}{suffix} {device}$", "names by volume id, of the partitions too")
     equal(bench.cost(), COST, "requests to the control plane")
 
 
@@ -125,17 +128,20 @@ def test_lvm_without_lvm(bench):
 @rows("B2")
 @options(timeout=900)
 def test_btrfs_subvolume(bench):
-    """The first boot is from the top level, of which it makes a subvolume; the second one is from that."""
+    """The first boot is from the top level, of which it makes a subvolume; the second one is from that, and the disk is named by what is
+    on it."""
     bench.build_disk(disks.btrfs)
     vm = bench.boot()
     bench.wait_booted()
     # BTRFS_IOC_SNAP_CREATE: there is no other program for it in the root.
     perl = r'open(my $d, "<", "/") or die $!; my $a = pack("q a4088", fileno($d), q(@root)); ioctl($d, 0x50009401, $a) or die $!'
     vm.run(f"perl -e '{perl}' && echo subvolume >/@root/etc/which && sync")
-    vm = bench.boot(tags=["rootflags=subvol=@root"])
+    uuid = vm.run("findmnt -no UUID /").strip()
+    vm = bench.boot(tags=["rootflags=subvol=@root", f"root=UUID={uuid}"])
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,FSROOT /").split(), ["btrfs", "/@root"], "root of the booted system")
     equal(vm.read("/etc/which").strip(), "subvolume", "its content")
+    contains(vm.console.text, f"Mounted '/dev/disk/by-uuid/{uuid}'", "root= is used")
 
 
 def boot_from_vda(bench, initrd=None):
