@@ -16,6 +16,7 @@
 #include "proc-cmdline.h"
 #include "string-util.h"
 
+#define DRAIN_SEC 2
 #define HANG_UP_USEC (2 * USEC_PER_SEC)
 
 /* What the shell reacts to and this program has to outlive: the keys of the terminal, and its hang-up. */
@@ -83,6 +84,20 @@ bool console_shell_is_locked(void) {
         }
 
         return !allowed;
+}
+
+static void do_nothing(int signal) {
+}
+
+void console_drain(void) {
+        struct sigaction interrupt = { .sa_handler = do_nothing }, old;
+
+        /* No SA_RESTART: somebody may have typed ^S. */
+        (void) sigaction(SIGALRM, &interrupt, &old);
+        (void) alarm(DRAIN_SEC);
+        (void) tcdrain(STDOUT_FILENO);
+        (void) alarm(0);
+        (void) sigaction(SIGALRM, &old, NULL);
 }
 
 void console_forget_input(void) {

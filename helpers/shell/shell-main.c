@@ -184,6 +184,7 @@ static int run(int argc, char *argv[]) {
         call_fd = boot_step_close(call_fd);
         boot_step_hide();
         say("The boot goes on.");
+        console_drain();
         return 0;
 }
 

@@ -3,9 +3,11 @@
  *
  * Runs from scaleway-sshd.service, before dropbear(8), normally when the root is mounted and prepared: then its host key is the one that
  * the root keeps. It may also be started earlier, without a root, or after a failure: then the key is a new one. It expects the cached
- * metadata and leaves /run/scaleway/sshd/ with host-key, authorized_keys and fingerprint, all of which goes when the server does. */
+ * metadata and leaves /run/scaleway/sshd/ with host-key, authorized_keys and fingerprint, all of which goes when the server does. With
+ * --publish, from scaleway-ssh-fingerprint.service, it tells the platform that fingerprint; nothing waits for it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 
 #include "alloc-util.h"
@@ -18,10 +20,52 @@
 #include "metadata.h"
 #include "mount-point.h"
 #include "paths.h"
+#include "publish.h"
 #include "ssh-keys.h"
 #include "string-util.h"
 
-static const char help_text[] = "\n\nPrepares host key and authorized keys for the initrd's ssh server.\n\n";
+#define FINGERPRINT_FILE_MAX 256U
+
+static bool arg_publish = false;
+
+static int help(void) {
+        printf("%s [--publish]\n\n"
+               "Prepares host key and authorized keys for the initrd's ssh server.\n\n"
+               "     --publish    Tell the platform the host key's fingerprint, as prepared before\n"
+               "  -h --help       Show this help\n"
+               "     --version    Show the version\n",
+               program_invocation_short_name);
+        return 0;
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        enum { ARG_VERSION = 0x100, ARG_PUBLISH };
+        static const struct option options[] = {
+                { "publish", no_argument, NULL, ARG_PUBLISH },
+                { "help",    no_argument, NULL, 'h'         },
+                { "version", no_argument, NULL, ARG_VERSION },
+                {}
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case ARG_PUBLISH:
+                        arg_publish = true;
+                        break;
+                case 'h':
+                        return help();
+                case ARG_VERSION:
+                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                        return 0;
+                default:
+                        return log_error_errno(EINVAL, "Unknown option, see --help.");
+                }
+        if (optind < argc)
+                return log_error_errno(EINVAL, "This program takes no arguments.");
+
+        return 1;
+}
 
 static int in_directory(const char *name, char **ret) {
         _cleanup_free_ char *relative = NULL;
@@ -120,15 +164,9 @@ static int show(const char *fingerprint, int n_keys) {
         return 0;
 }
 
-static int run(int argc, char *argv[]) {
+static int prepare(void) {
         _cleanup_free_ char *fingerprint = NULL, *line = NULL;
         int r, n_keys;
-
-        log_setup(LOG_TARGET_AUTO);
-
-        r = parse_no_arguments(argc, argv, help_text);
-        if (r <= 0)
-                return r;
 
         n_keys = write_authorized_keys();
         if (n_keys < 0)
@@ -141,10 +179,33 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         /* As ssh-keygen -l shows it. */
-        r = asprintf_to(&line, "256 %s root@initrd (ED25519)\n", fingerprint);
+        r = asprintf_to(&line, "256 %s " FINGERPRINT_COMMENT " (ED25519)\n", fingerprint);
         if (r < 0)
                 return log_oom();
         return write_below("fingerprint", line);
+}
+
+static int publish_prepared(void) {
+        _cleanup_free_ char *path = NULL, *line = NULL;
+        int r;
+
+        r = in_directory("fingerprint", &path);
+        if (r < 0)
+                return log_oom();
+        r = read_file(path, FINGERPRINT_FILE_MAX, &line, NULL);
+        return r < 0 ? log_error_errno(r, "Failed to read '%s': %m", path) : publish(line);
+}
+
+static int run(int argc, char *argv[]) {
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        return arg_publish ? publish_prepared() : prepare();
 }
 
 DEFINE_MAIN_FUNCTION(run)

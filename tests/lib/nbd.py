@@ -4,10 +4,18 @@ which is a sparse copy of the test's own."""
 
 import os
 
+import cpio
 from process import Child, need, wait_until
 
 EXPORT = "root"
 PORT = 10809
+
+
+def shorter(seconds):
+    """An overlay: the root's NBD server is tried for so long, and not for five minutes."""
+    archive = cpio.Archive()
+    archive.add("/etc/systemd/system/scaleway-nbd@0.service.d/90-test.conf", f"[Service]\nEnvironment=NBD_TIMEOUT={seconds}\n")
+    return archive
 
 
 class Server:

@@ -11,17 +11,10 @@ HOST = "10.42.0.1"
 NOBODY = f"nbd://{HOST}:{nbd.PORT}"
 
 
-def shorter(seconds):
-    """An overlay: the root's NBD server is tried for so long, and not for five minutes."""
-    archive = cpio.Archive()
-    archive.add("/etc/systemd/system/scaleway-nbd@0.service.d/90-test.conf", f"[Service]\nEnvironment=NBD_TIMEOUT={seconds}\n")
-    return archive
-
-
 @rows("C4")
 def test_nbd_refused(bench):
     """And a shell for who presses Enter."""
-    vm = bench.boot(nbd=None, metadata={"volumes": {"0": documents.volume(NOBODY)}}, overlay=shorter(5))
+    vm = bench.boot(nbd=None, metadata={"volumes": {"0": documents.volume(NOBODY)}}, overlay=nbd.shorter(5))
     vm.wait_for("^Press Enter within ", 240)
     vm.send("\necho in-the-''shell\n")
     vm.wait_for("^in-the-shell$", 60)
