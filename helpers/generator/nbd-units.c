@@ -197,5 +197,8 @@ int nbd_write_others(const Boot *b) {
                 n++;
         }
 
-        return n > 0 ? write_target(b, attached) : 0;
+        if (n == 0)
+                return 0;
+        r = write_target(b, attached);
+        return r < 0 ? r : 1;
 }

@@ -11,6 +11,7 @@
 #include "mode.h"
 #include "modules.h"
 #include "nbd-units.h"
+#include "network-unit.h"
 #include "paths.h"
 #include "phase-boot.h"
 #include "proc-cmdline.h"
@@ -149,34 +150,6 @@ static int copy_udev_rules(void) {
         return r == -ENOMEM ? r : 0;
 }
 
-/* The metadata are what the other boots wait for until there is a network. Without them the units that need one
- * would look before there is an address, find no default route to keep and no DNS server to write down. */
-static int write_network(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && (b->mode->network || b->root.nbd >= 0);
-        _cleanup_free_ char *origin = NULL;
-        int n, r;
-
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-        n = drop_in_add_options(u, b->options, "scaleway-network.service");
-        if (n < 0)
-                return n;
-        if (wait) {
-                r = options_describe(b->options, OPTION_NO_METADATA, &origin);
-                if (r < 0)
-                        return r;
-                unit_file_section(u, "Service");
-                unit_file_comment(u, origin);
-                unit_file_setting(u, "ExecStartPre",
-                                  "-/usr/lib/systemd/systemd-networkd-wait-online --any -o routable --timeout=60");
-                unit_file_setting(u, "TimeoutStartSec", "70");
-        }
-
-        return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
-}
-
 static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
         int r;
@@ -197,14 +170,14 @@ static int write_units(const Boot *b) {
         r = state_units_write(b);
         if (r < 0)
                 return r;
-        r = write_network(b);
-        if (r < 0)
-                return r;
         r = kexec_write(b);
         if (r < 0)
                 return r;
 
         r = nbd_write_others(b);
+        if (r < 0)
+                return r;
+        r = network_write(b, /* other_volumes= */ r > 0);
         if (r < 0)
                 return r;
         r = copy_udev_rules();

@@ -70,10 +70,12 @@ static int order_booted(const Boot *b) {
         if (b->mode->person)
                 unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
         else {
-                /* One of the two is enough, where an installation may be due. */
+                /* One is enough: an installation is due, a passphrase is asked for, or there is the root. */
                 if (b->mode->installs)
                         unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
-                unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
+                if (b->mode->device)
+                        unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_UNLOCK);
+                unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->device ? "|/sysroot" : "/sysroot");
                 unit_file_setting(u, "After", "scaleway-root.target");
         }
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");

@@ -25,6 +25,7 @@
 static const char *arg_type = NULL;
 static const char *arg_options = NULL;
 static unsigned arg_timeout = 30;
+static const char *arg_volume = NULL;
 static const char *arg_source = NULL;
 static const char *arg_target = NULL;
 
@@ -34,6 +35,8 @@ static int help(void) {
                "     --type=TYPE        Type of the file system; empty: find it out\n"
                "     --options=OPTIONS  Mount options, as in fstab\n"
                "     --timeout=SECONDS  How long to wait for SOURCE, default %u\n"
+               "     --volume=DEVICE    If SOURCE does not appear, it may be inside of what is\n"
+               "                        encrypted there\n"
                "  -h --help             Show this help\n"
                "     --version          Show the version\n",
                program_invocation_short_name, arg_timeout);
@@ -45,6 +48,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "type",    required_argument, NULL, 't' },
                 { "options", required_argument, NULL, 'o' },
                 { "timeout", required_argument, NULL, 'T' },
+                { "volume",  required_argument, NULL, 'v' },
                 { "help",    no_argument,       NULL, 'h' },
                 { "version", no_argument,       NULL, 'V' },
                 {}
@@ -63,6 +67,9 @@ static int parse_argv(int argc, char *argv[]) {
                         r = parse_timeout_option(optarg, &arg_timeout);
                         if (r < 0)
                                 return r;
+                        break;
+                case 'v':
+                        arg_volume = empty_to_null(optarg);
                         break;
                 case 'h':
                         return help();
@@ -169,7 +176,7 @@ static int find_and_mount(unsigned skip, Strange *strange) {
         _cleanup_free_ char *path = NULL, *type = NULL, *shown = NULL;
         int r;
 
-        r = root_find(arg_source, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
+        r = root_find(arg_source, arg_volume, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
         if (r < 0)
                 return r;
         if (skip > 0 && !type)
@@ -207,8 +214,8 @@ static int run(int argc, char *argv[]) {
         r = find_and_mount(0, &strange);
         for (unsigned skip = 1; r > 0 && skip <= SKIP_MAX; skip++) {
                 r = find_and_mount(skip, &strange);
-                /* There is no other, or it cannot be had: then it is this one. */
-                if (r < 0 && path_is_mount_point(arg_target) > 0)
+                /* There is no other, or it cannot be had: then it is this one. But who was asked for a passphrase has meant the other. */
+                if (r < 0 && r != -EKEYREJECTED && path_is_mount_point(arg_target) > 0)
                         return 0;
         }
 

@@ -215,3 +215,34 @@ int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret) {
         };
         return 1;
 }
+
+/* Whether the platform says by it that there is nothing. */
+static bool is_nothing(const json_t *value) {
+        return !value || json_is_null(value) || (json_is_string(value) && isempty(json_string_value(value)));
+}
+
+int metadata_ipv6(const Metadata *m, MetadataIpv6 *ret) {
+        json_t *ipv6, *address, *netmask, *gateway;
+
+        assert(m);
+        assert(ret);
+
+        ipv6 = json_object_get(m->root, "ipv6");
+        if (is_nothing(ipv6))
+                return 0;
+        if (!json_is_object(ipv6))
+                return -EINVAL;
+
+        address = json_object_get(ipv6, "address");
+        netmask = json_object_get(ipv6, "netmask");
+        gateway = json_object_get(ipv6, "gateway");
+        if (is_nothing(address) && is_nothing(netmask) && is_nothing(gateway))
+                return 0;
+
+        *ret = (MetadataIpv6) {
+                .address = json_string_value(address),
+                .netmask = json_string_value(netmask),
+                .gateway = json_string_value(gateway),
+        };
+        return 1;
+}

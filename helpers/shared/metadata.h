@@ -46,6 +46,14 @@ const char *metadata_ssh_key(const Metadata *m, size_t i);
  * it is not an object. */
 _must_check_ int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret);
 
+typedef struct MetadataIpv6 {
+        const char *address, *netmask, *gateway; /* texts as they came; NULL: absent or not a string */
+} MetadataIpv6;
+
+/* The member "ipv6", which servers have whose address does not come by router advertisement. Returns 1 and fills *ret (whose
+ * strings live as long as m), 0 if there is none, it is null or all in it is null or empty, -EINVAL if it is not an object. */
+_must_check_ int metadata_ipv6(const Metadata *m, MetadataIpv6 *ret);
+
 /* The text form of the same document, as GET /conf answers it and as the old tools read it: KEY=value lines. *ret is to be
  * freed. Returns 0, -EFBIG (larger than METADATA_TEXT_MAX), -ENOMEM. In metadata-flatten.c. */
 _must_check_ int metadata_flatten(const Metadata *m, char **ret);

@@ -41,6 +41,18 @@ const Option option_table[_OPTION_MAX] = {
                 .default_text = "DHCP on every Ethernet NIC",
                 .help = "Network, as systemd-network-generator(8) reads it; no protocol and no address: DHCP",
         },
+        [OPTION_NO_IPV6] = {
+                .key = "NO_IPV6",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Leave the IPv6 address of the metadata alone; router advertisements are not touched by it",
+        },
+        [OPTION_KEEP_NETWORKING] = {
+                .key = "KEEP_INITRD_NETWORKING",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Leave the network as it is when the root is on a local disk, too",
+        },
         [OPTION_INITRD_VERBOSE] = {
                 .key = "INITRD_VERBOSE",
                 .where = OPTION_BOTH,

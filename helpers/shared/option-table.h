@@ -12,6 +12,8 @@ typedef enum OptionId {
         OPTION_NO_METADATA,
         OPTION_NOMETADATA,
         OPTION_IP,
+        OPTION_NO_IPV6,
+        OPTION_KEEP_NETWORKING,
         OPTION_INITRD_VERBOSE,
         OPTION_INITRD_DEBUG,
         OPTION_NO_SIGNAL_STATE,

@@ -294,16 +294,19 @@ class Info(Steps):
 
 
 class Network(Steps):
-    """A3"""
+    """A3, A4, A25"""
 
     def setUp(self):
         super().setUp()
         self.resolv_conf = self.directory / "resolv.conf"
+        self.sysroot = self.directory / "sysroot"
+        (self.sysroot / "usr/lib").mkdir(parents=True)
 
-    def state(self, text):
-        path = self.run_dir / "systemd/netif/state"
+    def state(self, ifindex, text="", network_file="/usr/lib/systemd/network/80-scaleway.network"):
+        """What systemd-networkd says of a NIC."""
+        path = self.run_dir / f"systemd/netif/links/{ifindex}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(f"ADMIN_STATE=configured\nNETWORK_FILE={network_file}\n{text}" if network_file else "ADMIN_STATE=unmanaged\n" + text)
 
     def two_nics(self):
         self.need("ip")
@@ -326,7 +329,8 @@ class Network(Steps):
         return [line.strip() for line in self.ip("-4 route show default").splitlines()]
 
     def network(self, *args):
-        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf))
+        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf),
+                         SCALEWAY_SYSROOT=str(self.sysroot))
 
     def primary(self):
         path = self.run_dir / "scaleway/primary-nic"
@@ -396,10 +400,13 @@ class Network(Steps):
         self.network("leave")
         self.assertEqual(self.defaults(), ["default via 10.1.0.1 dev second"])
 
+    def servers(self):
+        return [line.split()[1] for line in self.resolv_conf.read_text().splitlines() if line.startswith("nameserver")]
+
     def test_nameservers(self):
-        self.inside = self.namespace("--net")
+        self.two_nics()
         head = "# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n"
-        self.state("OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
+        self.state(10, "OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
         self.network("settle", "--nameserver=")
         self.assertEqual(self.resolv_conf.read_text(),
                          head + "nameserver 10.0.0.2\nnameserver 10.0.0.1\nsearch b.example a.example\n")
@@ -411,6 +418,253 @@ class Network(Steps):
         self.network("settle", "--nameserver=not\nan address")
         self.one_line("nameserver='not?an address'", "DHCP instead")
         self.assertIn("10.0.0.2", self.resolv_conf.read_text())
+
+    def test_nameservers_of_the_platform_first(self):
+        """Of the NIC that leads to the platform, then those with low numbers; a NIC that is not ours has none."""
+        self.two_nics()
+        self.state(10, "DNS=10.0.0.53 10.0.0.54\n")
+        self.state(11, "DNS=10.1.0.53 fe80::53\n")
+        self.state(1, "DNS=127.0.0.53\n", network_file=None)
+        self.state(77, "DNS=10.7.0.53\n")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.0.0.53", "10.0.0.54", "fe80::53%second"])
+        # Without metadata the NIC of the default route is taken for it.
+        self.ip("route add default via 10.1.0.1 dev second")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.1.0.53", "fe80::53%second", "10.0.0.53"])
+        # The route to the service counts.
+        self.platform("169.254.42.42")
+        self.ip("route add 169.254.42.42 dev first")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.0.0.53", "10.0.0.54", "fe80::53%second"])
+
+    def platform(self, address):
+        (self.run_dir / "scaleway/metadata-address").write_text(address + "\n")
+
+    def ipv6_of_the_platform(self, address="2001:db8::3/127", gateway="2001:db8::2"):
+        self.network("settle", f"--ipv6-address={address}", f"--ipv6-gateway={gateway}")
+
+    def defaults6(self):
+        return [" ".join(line.split()) for line in self.ip("-6 route show default").splitlines()]
+
+    def addresses6(self, nic):
+        return re.findall(r"inet6 (\S+) scope global", self.ip(f"-6 address show dev {nic}"))
+
+    def test_ipv6(self):
+        """On the NIC that leads to the platform, which is not the first; a second time changes nothing."""
+        self.two_nics()
+        self.platform("169.254.42.42")
+        self.ip("route add default via 10.0.0.1 dev first")
+        self.ip("route add 169.254.42.42 via 10.1.0.1 dev second")
+        for _ in range(2):
+            self.ipv6_of_the_platform()
+            self.one_line("IPv6 on 'second': 2001:db8::3/127 by 2001:db8::2.")
+            self.assertEqual(self.addresses6("second"), ["2001:db8::3/127"])
+            self.assertEqual(self.addresses6("first"), [])
+            self.assertEqual(self.defaults6(), ["default via 2001:db8::2 dev second proto static metric 4096 pref medium"])
+        shown = self.ip("-6 address show dev second scope global")
+        self.assertIn("nodad", shown)
+        self.assertNotIn("tentative", shown)
+        self.assertIn("valid_lft forever", shown)
+
+    def test_ipv6_gateways(self):
+        """On the link without being in the prefix, and link-local."""
+        self.two_nics()
+        self.platform("10.0.0.1")
+        self.ipv6_of_the_platform("2001:db8::3/64", "2001:db8:ffff::1")
+        self.assertEqual(self.defaults6(), ["default via 2001:db8:ffff::1 dev first proto static metric 4096 onlink pref medium"])
+        self.ip("-6 route del default")
+        self.ipv6_of_the_platform("2001:db8::3/64", "fe80::1")
+        self.assertEqual(self.defaults6(), ["default via fe80::1 dev first proto static metric 4096 pref medium"])
+        self.assertEqual(self.addresses6("first"), ["2001:db8::3/64"])
+
+    def test_ipv6_beside_an_advertisement(self):
+        """Both routes live, the advertised one is the first choice; the address may have come by it."""
+        self.two_nics()
+        self.ip("address add 2001:db8::3/64 dev first nodad valid_lft 1000 preferred_lft 1000")
+        self.ip("-6 route add default via fe80::1 dev first proto ra metric 2048 expires 1000")
+        self.platform("fd00:42::42")
+        self.ipv6_of_the_platform("2001:db8::3/64", "2001:db8::1")
+        self.one_line("'first'")
+        self.assertEqual(self.addresses6("first"), ["2001:db8::3/64"])
+        routes = self.defaults6()
+        self.assertEqual([re.search(r"via (\S+) .*metric (\d+)", line).groups() for line in routes],
+                         [("fe80::1", "2048"), ("2001:db8::1", "4096")])
+
+    def test_ipv6_hostile(self):
+        """By hand: what the metadata say was looked at by the generator."""
+        self.two_nics()
+        self.platform("10.0.0.1")
+        for address, gateway, word in (("x", "2001:db8::1", "address"), ("2001:db8::3", "2001:db8::1", "netmask"),
+                                       ("2001:db8::3/0", "2001:db8::1", "netmask"), ("ff02::1/64", "2001:db8::1", "address"),
+                                       ("::/64", "2001:db8::1", "address"), ("::1/64", "2001:db8::1", "address"),
+                                       ("2001:db8::3/200", "2001:db8::1", "netmask"), ("2001:db8::3/64", "", "gateway"),
+                                       ("2001:db8::3/64", "2001:db8::3", "gateway"), ("a\nb/64", "", "'a?b'")):
+            with self.subTest(address):
+                self.ipv6_of_the_platform(address, gateway)
+                self.one_line(word, "leaving IPv6 to router advertisements")
+                self.assertEqual(self.addresses6("first") + self.defaults6(), [])
+
+    def test_ipv6_without_a_way_to_the_platform(self):
+        self.two_nics()
+        for address in ("192.0.2.1", "2001:db8:1::1", "10.0.0.2", "garbage", None):
+            with self.subTest(address):
+                if address:
+                    self.platform(address)
+                else:
+                    (self.run_dir / "scaleway/metadata-address").unlink()
+                self.ipv6_of_the_platform()
+                self.one_line("No NIC leads to the platform")
+                self.assertEqual(self.addresses6("first") + self.addresses6("second"), [])
+
+    def leases(self):
+        """What DHCP and router advertisements leave on the first NIC; the second is not ours."""
+        self.two_nics()
+        self.state(10)
+        self.state(11, network_file=None)
+        for i, nic in enumerate(("first", "second")):
+            self.ip(f"address add 10.{i}.7.3/24 dev {nic} metric 1024 noprefixroute valid_lft 3600 preferred_lft 3600")
+            self.ip(f"address add 2001:db8:{i}::3/64 dev {nic} nodad noprefixroute valid_lft 7200 preferred_lft 1800")
+            self.ip(f"-6 route add 2001:db8:{i}::/64 dev {nic} proto ra metric 1024 expires 7200")
+            self.ip(f"-6 route append default via fe80::{i + 1} dev {nic} proto ra metric 1024 expires 1800")
+
+    def test_leave_holds_addresses(self):
+        """An address that nobody renews would take a root over the network with it."""
+        self.leases()
+        lasting = re.compile(r" expires \d+sec|valid_lft \d+sec preferred_lft \d+sec")
+        before = self.ip("address show dev second")
+        self.network("leave")
+        self.assertEqual(self.err, "")
+        shown = self.ip("address show dev first")
+        for address in (r"10\.0\.7\.3/24 metric 1024", r"2001:db8::3/64"):
+            self.assertRegex(shown, address + r".*noprefixroute.*\n +valid_lft forever preferred_lft forever")
+        self.assertEqual(lasting.sub("@", self.ip("address show dev second")), lasting.sub("@", before))
+        routes = self.ip("-6 route show")
+        self.assertRegex(routes, r"2001:db8::/64 dev first proto ra metric 1024 pref")
+        self.assertRegex(routes, r"2001:db8:1::/64 dev second proto ra metric 1024 expires \d+sec pref")
+        # One route with two ways; when the other NIC's is gone, ours is seen to stay.
+        self.assertRegex(routes, r"default proto ra metric 1024 .*\n\s+nexthop via fe80::\d dev")
+        self.ip("-6 route del default via fe80::2 dev second")
+        self.assertEqual(self.defaults6(), ["default via fe80::1 dev first proto ra metric 1024 pref medium"])
+
+        # Again: there is nothing left to hold.
+        self.network("leave", "--nics=hold")
+        self.assertEqual(self.err, "")
+        self.assertEqual(self.ip("address show dev first"), shown)
+
+    def test_leave_takes_down(self):
+        self.leases()
+        for nic in ("first", "second"):
+            self.set_ipv6(nic, "accept_ra", 0)
+        self.network("leave", "--nics=down")
+        self.assertEqual(self.err, "")
+        shown = self.ip("address show dev first")
+        self.assertRegex(shown, "state DOWN")
+        self.assertNotIn("inet", shown)
+        self.assertEqual(self.ip("route show dev first") + self.ip("-6 route show dev first"), "")
+        self.assertRegex(self.ip("address show dev second"), r"(?s)state UP.*inet 10\.1\.0\.2/24.*inet6 2001:db8:1::3/64")
+        self.assertEqual([self.ipv6(nic, "accept_ra") for nic in ("first", "second")], ["1", "0"])
+
+    def ipv6(self, nic, name):
+        words = [*self.inside, "cat", f"/proc/sys/net/ipv6/conf/{nic}/{name}"]
+        return subprocess.run(words, check=True, capture_output=True, timeout=TIMEOUT, text=True).stdout.strip()
+
+    def set_ipv6(self, nic, name, value):
+        subprocess.run([*self.inside, "sh", "-c", f"echo {value} >/proc/sys/net/ipv6/conf/{nic}/{name}"], check=True, timeout=TIMEOUT)
+
+    def test_leave_restores_duplicate_address_detection(self):
+        """It is off in the initrd only."""
+        self.two_nics()
+        self.state(10)
+        for word in ("hold", "keep", "down"):
+            for nic in ("first", "second"):
+                self.set_ipv6(nic, "dad_transmits", 0)
+            self.network("leave", f"--nics={word}")
+            self.assertEqual(self.err, "")
+            self.assertEqual([self.ipv6(nic, "dad_transmits") for nic in ("first", "second")], ["1", "0"], word)
+
+    def test_leave_does_not_take_down_below_a_volume(self):
+        """One that a person has attached."""
+        self.leases()
+        (self.run_dir / "scaleway/nbd").mkdir()
+        self.network("leave", "--nics=down")
+        self.assertEqual(self.err, "")
+        self.assertNotIn("inet", self.ip("address show dev first"))
+
+        self.ip("link set first up")
+        self.ip("address add 10.0.0.2/24 dev first")
+        (self.run_dir / "scaleway/nbd/3.json").write_text("{}")
+        self.network("leave", "--nics=down")
+        self.one_line("An NBD volume is attached")
+        self.assertIn("10.0.0.2/24", self.ip("address show dev first"))
+
+    def test_leave_waits_for_a_state(self):
+        """Not for one that is not taken, though: 2 s."""
+        self.two_nics()
+        self.state(10)
+        lock = self.run_dir / "scaleway/state.lock"
+        lock.touch()
+        for held, took in ((0.7, (0.6, 1.9)), (20, (1.9, 4))):
+            holder = subprocess.Popen(["flock", "--no-fork", lock, "sh", "-c", f"echo locked; exec sleep {held}"], stdout=subprocess.PIPE)
+            self.addCleanup(lambda holder=holder: (holder.kill(), holder.wait(), holder.stdout.close()))
+            holder.stdout.readline()
+            begin = time.monotonic()
+            self.network("leave", "--nics=down")
+            seconds = time.monotonic() - begin
+            self.assertTrue(took[0] < seconds < took[1], seconds)
+            if held > 2:
+                self.one_line("A state is not taken yet")
+            self.assertNotIn("inet", self.ip("address show dev first"))
+            self.ip("link set first up")
+            self.ip("address add 10.0.0.2/24 dev first")
+            # A network that stays has nothing to wait for.
+        begin = time.monotonic()
+        self.network("leave", "--nics=hold")
+        self.assertLess(time.monotonic() - begin, 1.5)
+
+    def test_leave_keeps(self):
+        """KEEP_INITRD_NETWORKING=1: leases and all."""
+        self.leases()
+        lasting = re.compile(r"\b\d+sec")
+        before = self.ip("address show") + self.ip("-6 route show")
+        self.network("leave", "--nics=keep")
+        self.assertEqual(self.err, "")
+        self.assertEqual(lasting.sub("@", self.ip("address show") + self.ip("-6 route show")), lasting.sub("@", before))
+
+    def test_leave_keeps_ifupdown_from_taking_the_root_away(self):
+        """Only where there is one, and where the root is behind the network."""
+        self.inside = self.namespace("--net")
+        drop_in = self.run_dir / "systemd/system/networking.service.d/50-scaleway.conf"
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        unit = self.sysroot / "usr/lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_text("[Service]\nExecStop=ifdown -a\n")
+        for word in ("down", "keep"):
+            self.network("leave", f"--nics={word}")
+            self.assertFalse(drop_in.exists(), word)
+        self.network("leave")
+        self.one_line("networking.service")
+        self.assertIn("\nExecStop=\nKillMode=process\n", drop_in.read_text())
+        drop_in.unlink()
+
+        # Not one outside of the root.
+        outside = self.directory / "networking.service"
+        unit.rename(outside)
+        unit.symlink_to(outside)
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        # Before /usr was one: /lib is a folder of its own.
+        unit = self.sysroot / "lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        outside.rename(unit)
+        self.network("leave")
+        self.assertTrue(drop_in.exists())
+
+    def test_wrong_words(self):
+        self.inside = self.namespace("--net")
+        self.call("scaleway-network", "leave", "--nics=up", status=1)
+        self.one_line("--nics= wants 'hold', 'keep' or 'down'")
 
     def test_resolv_conf_is_a_link(self):
         self.inside = self.namespace("--net")
@@ -909,9 +1163,9 @@ class Nfs(Steps):
         silent = subprocess.Popen([*inside, sys.executable, "-c", script], stdout=subprocess.PIPE)
         self.addCleanup(lambda: (silent.kill(), silent.wait(), silent.stdout.close()))
         silent.stdout.readline()
-        state = self.run_dir / "systemd/netif/state"
+        state = self.run_dir / "systemd/netif/links/1"
         state.parent.mkdir(parents=True)
-        state.write_text(f"DNS={' '.join(servers)}\nDOMAINS=a.example b.example\n")
+        state.write_text(f"NETWORK_FILE=/x.network\nDNS={' '.join(servers)}\nDOMAINS=a.example b.example\n")
         resolv_conf = self.directory / "resolv.conf"
         self.call("scaleway-network", "settle", prefix=inside, SCALEWAY_RESOLV_CONF=str(resolv_conf))
         private = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", str(resolv_conf))
