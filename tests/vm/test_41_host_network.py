@@ -6,7 +6,7 @@ import shutil
 
 import documents
 import managers
-from bench import BASE_CMDLINE
+from bench import BASE_CMDLINE, STATES
 from process import wait_until
 from testing import absent, check, contains, equal, options, rows
 
@@ -40,12 +40,14 @@ def test_local_disk(bench):
     equal(bench.states(), [], "states so far")
 
     vm.run(START_MANAGER)
-    wait_until(lambda: bench.states() == ["booted"], 90, "state booted")
+    wait_until(lambda: "booted" in bench.states(), 90, "state booted")
     addresses = vm.run(ADDRESSES)
     equal(len([line for line in addresses.splitlines() if " inet " in line]), 1, f"IPv4 addresses: {addresses}")
     contains(addresses, r"\b10\.42\.0\.10/24\b", "the address that the host's DHCP client got")
     equal(bench.network.leases(), [(bench.first_nic.mac, "10.42.0.10")], "leases")
-    equal(bench.final_states(), ["booted"], "states")
+    # kernel-started gives up after 30 s.
+    states = bench.final_states()
+    check(states in (STATES, STATES[1:]), f"each once, in order: {states}")
 
 
 @rows("A25")
