@@ -11,14 +11,15 @@ INIT = '#!/bin/sh\necho "INIT-FROM-{} $$" >/dev/console\nexec /sbin/init "$@"\n'
 
 @rows("A11", "A20", "E2")
 def test_tag_wins(bench):
-    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. The same of NO_NTPDATE=."""
+    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. So it is with rootflags=, root= and
+    NO_NTPDATE=."""
     for origin in ("TAG", "CMDLINE"):
         bench.add_to_root(f"/opt/init-{origin.lower()}", INIT.format(origin))
     cat = "systemctl --no-pager cat scaleway-switch.service scaleway-local.service"
     clock = "systemctl --no-pager show --property=LoadState,ActiveState scaleway-clock.service"
     vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime NO_NTPDATE=0",
-                    tags=["init=/opt/init-tag", "rootflags=nodiratime", "NO_NTPDATE=1"],
-                    overlay=initrd_probe([cat, clock]))
+                    tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root", "NO_NTPDATE=1"],
+                    overlay=initrd_probe([cat, clock]))  # fmt: skip
     bench.wait_booted()
     contains(vm.console.text, "^INIT-FROM-TAG 1$", "init that runs")
     absent(vm.console.text, "INIT-FROM-CMDLINE", "init that does not run")
@@ -32,6 +33,7 @@ def test_tag_wins(bench):
     mounted = vm.run("findmnt -no OPTIONS /")
     contains(mounted, r"\bnodiratime\b", "rootflags= of the tag")
     absent(mounted, r"\bnoatime\b", "rootflags= of the command line")
+    contains(vm.console.text, "Mounted '/dev/disk/by-label/root'", "root= of the tag")
 
 
 @rows("A10")
