@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "drop-in.h"
 #include "fd-util.h"
+#include "fetch-modules-unit.h"
 #include "fileio.h"
 #include "kexec-unit.h"
 #include "log.h"
@@ -175,6 +176,26 @@ static int write_network(const Boot *b) {
         return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
 }
 
+static int write_prepare(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        bool remote = b->mode->device && b->root.nbd >= 0;
+        int n, r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        n = drop_in_add_options(u, b->options, "scaleway-prepare.service");
+        if (n < 0)
+                return n;
+        /* What is only done to a root that comes over the network. */
+        if (remote) {
+                unit_file_section(u, "Service");
+                unit_file_environment(u, "ROOT_ON_NBD", "yes");
+        }
+
+        return n > 0 || remote ? unit_file_write(u, b->unit_fd, "scaleway-prepare.service.d/" DROP_IN_NAME) : 0;
+}
+
 static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
         int r;
@@ -196,6 +217,12 @@ static int write_units(const Boot *b) {
         if (r < 0)
                 return r;
         r = write_network(b);
+        if (r < 0)
+                return r;
+        r = write_prepare(b);
+        if (r < 0)
+                return r;
+        r = fetch_modules_write(b);
         if (r < 0)
                 return r;
         r = kexec_write(b);

@@ -84,15 +84,18 @@ static int write_both(const Root *root, const char *text, const char *line) {
         if (r < 0)
                 return r;
         r = root_file_stage_new(root->fd, CLEAR_TEXT, line, strlen(line), 0600, &clear);
-        if (r < 0)
-                return r;
-        r = root_file_commit(&clear);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                r = root_file_commit(&clear);
+        if (r < 0) {
+                log_warning_errno(r, "Failed to write " CLEAR_TEXT ", leaving root's password alone: %m");
+                return 0;
+        }
 
-        return root_file_commit(&shadow);
+        r = root_file_commit(&shadow);
+        return r < 0 ? r : 1;
 }
 
+/* Returns 1, 0 after a message, or a negative errno. */
 static int change(const Root *root, const char *text) {
         char password[PASSWORD_LENGTH + 1], line[PASSWORD_LENGTH + 2];
         _cleanup_free_ char *changed = NULL;
@@ -130,8 +133,12 @@ int set_root_password(const Root *root) {
                 return 0;
 
         r = root_file_read(root->fd, SHADOW, &text, &size);
-        if (r < 0)
+        if (r == -ENOMEM)
                 return r;
+        if (r < 0) {
+                log_warning_errno(r, "Failed to read " SHADOW ", leaving root's password alone: %m");
+                return 0;
+        }
         /* With a NUL inside it is no text, and what follows would be lost. */
         if (strlen(text) != size)
                 return -EINVAL;
@@ -142,7 +149,7 @@ int set_root_password(const Root *root) {
                 return r;
 
         r = change(root, text);
-        if (r < 0)
+        if (r <= 0)
                 return r;
         log_notice("Root has a new password, it is in " CLEAR_TEXT ".");
 
