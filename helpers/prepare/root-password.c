@@ -18,7 +18,6 @@
 #define CLEAR_TEXT "/root/.pw"
 #define MARKER ".scw-reset-password-on-next-boot"
 #define METHOD "SHA512" /* known by every C library of the last 15 years */
-#define DAY (24L * 60 * 60)
 
 /* The method that the image's own passwd(1) would take. */
 static int find_prefix(const Root *root, const char **ret) {
@@ -46,18 +45,6 @@ static int find_prefix(const Root *root, const char **ret) {
         return 0;
 }
 
-/* The day for shadow(5), as passwd(1) writes it; -1 if the clock is older than this program, which happens before anybody has set it:
- * 0 would want a new password at once, and a day of years ago one when passwords are to expire. */
-static long today(void) {
-        struct tm built = {};
-        time_t now = time(NULL), oldest = DAY;
-
-        if (strptime(BUILD_DATE, "%Y-%m-%d", &built))
-                oldest = timegm(&built) - DAY;
-
-        return now < oldest ? -1 : (long) (now / DAY);
-}
-
 static int make_text(const Root *root, const char *text, const char *password, char **ret) {
         _cleanup_free_ char *hash = NULL;
         const char *prefix;
@@ -70,7 +57,7 @@ static int make_text(const Root *root, const char *text, const char *password, c
         if (r < 0)
                 return r;
 
-        return shadow_set_root(text, hash, today(), ret);
+        return shadow_set_root(text, hash, shadow_day(time(NULL), BUILD_DATE), ret);
 }
 
 /* Both files are on the disk before either gets its name, so that a full disk changes nothing. Then the clear text comes first: a power

@@ -6,6 +6,7 @@
 
 #define USER "root:"
 #define BLANKS " \t\r"
+#define DAY (24L * 60 * 60)
 
 /* The password field of root's first line, NULL if there is none. */
 static const char *find_root(const char *text, size_t *ret_n) {
@@ -59,6 +60,17 @@ int shadow_set_root(const char *text, const char *hash, long day, char **ret) {
 
         r = day < 0 ? strdup_to(&number, "") : asprintf_to(&number, "%ld", day);
         return r < 0 ? r : asprintf_to(ret, "%.*s%s:%s%s", (int) (field - text), text, hash, number, rest);
+}
+
+long shadow_day(time_t now, const char *build_date) {
+        time_t oldest = DAY;
+        struct tm built = {};
+
+        /* The builder may have been east of here. */
+        if (strptime(build_date, "%Y-%m-%d", &built))
+                oldest = MAX(oldest, timegm(&built) - DAY);
+
+        return now < oldest ? -1 : (long) (now / DAY);
 }
 
 int login_defs_method(const char *text, char **ret) {
