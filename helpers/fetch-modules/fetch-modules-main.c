@@ -30,7 +30,7 @@
 /* Of all of it, and then there is time to tidy up before the unit's own limit. */
 #define DEADLINE (240 * USEC_PER_SEC)
 /* A mirror that is not there is a matter of seconds, a slow one may take its time. */
-#define TIMEOUT "5"
+#define TIMEOUT "3"
 /* A distribution's kernel has 6000 modules. */
 #define ENTRIES_MAX "100000"
 

@@ -930,11 +930,11 @@ class FetchModules(OnRoot):
             closed.bind(("127.0.0.1", 0))
             self.fetch(mirror=f"http://127.0.0.1:{closed.getsockname()[1]}")
             self.has_none("Failed to fetch")
-            self.assertLess(self.took, 8)
+            self.assertLess(self.took, 6)
             closed.listen()
             self.fetch(mirror=f"http://127.0.0.1:{closed.getsockname()[1]}")
             self.has_none("Failed to fetch")
-            self.assertLess(self.took, 12)
+            self.assertLess(self.took, 8)
         self.fetch(mirror="http://user:hunter2@127.0.0.1:1/")
         self.assertNotIn("hunter2", self.err)
 
