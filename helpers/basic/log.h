@@ -6,7 +6,8 @@
 
 #include "macro.h"
 
-/* Where messages go is found out on first use, see log.c. Only programs log; basic/ and shared/ return errors. */
+/* Where messages go is found out on first use, see log.c. Only programs log; basic/ and shared/ return errors,
+ * and tell at most what is for debugging. */
 
 typedef enum LogTarget {
         LOG_TARGET_AUTO,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "boot-step.h"
 #include "console-shell.h"
 #include "failure-reason.h"
 #include "failure-signal.h"
@@ -24,6 +25,8 @@
 
 #define PAUSE_DEFAULT 10U
 #define PAUSE_MAX 3600U
+#define SSHD_TIMEOUT_MAX 86400U
+#define SSHD_WATCH_USEC (30 * USEC_PER_SEC) /* above the unit's own limit */
 #define REBOOT_WATCH_USEC (30 * USEC_PER_SEC)
 
 #define RED "\033[1;31m"
@@ -71,19 +74,25 @@ static Action action_from_environment(void) {
         return ACTION_REBOOT;
 }
 
-static unsigned pause_from_environment(void) {
-        const char *e = secure_getenv("SCALEWAY_FAILURE_PAUSE");
-        unsigned pause;
+static unsigned seconds_from_environment(const char *variable, unsigned max, unsigned otherwise) {
+        const char *e = secure_getenv(variable);
+        unsigned seconds;
 
         if (isempty(e))
-                return PAUSE_DEFAULT;
-        if (parse_unsigned(e, &pause) < 0 || pause > PAUSE_MAX) {
-                log_warning("SCALEWAY_FAILURE_PAUSE is no number of seconds up to %u, using %u instead.", PAUSE_MAX,
-                            PAUSE_DEFAULT);
-                return PAUSE_DEFAULT;
+                return otherwise;
+        if (parse_unsigned(e, &seconds) < 0 || seconds > max) {
+                log_warning("%s is no number of seconds up to %u, using %u instead.", variable, max, otherwise);
+                return otherwise;
         }
 
-        return pause;
+        return seconds;
+}
+
+static bool sshd_is_wanted(void) {
+        const char *e = secure_getenv("SCALEWAY_SSHD");
+        bool wanted;
+
+        return !isempty(e) && parse_boolean(e, &wanted) >= 0 && wanted;
 }
 
 static void show(const char *reason) {
@@ -91,47 +100,16 @@ static void show(const char *reason) {
         (void) fflush(stdout);
 }
 
-static bool wait_for_enter(unsigned pause) {
-        usec_t deadline = now_usec() + pause * USEC_PER_SEC, now;
+/* For who logs in from elsewhere. */
+static void show_step(Action action, const char *reason) {
+        _cleanup_free_ char *text = NULL;
 
-        if (console_wait_for_enter(deadline, -EBADF) == CONSOLE_ENTER)
-                return true;
-
-        /* If the terminal has gone: nothing reboots faster for that. */
-        now = now_usec();
-        if (now < deadline)
-                sleep_usec(deadline - now);
-        return false;
-}
-
-static void offer_shell(Action action, unsigned pause, bool have_terminal, bool locked) {
-        int r;
-
-        if (!have_terminal || locked) {
-                (void) printf("The server %s in %u s.%s\n", actions[action].words, pause,
-                              locked ? " No shell is offered, because of rd.shell=0." : "");
-                (void) fflush(stdout);
-                sleep_usec(pause * USEC_PER_SEC);
-                return;
-        }
-
-        if (action != ACTION_SHELL) {
-                console_forget_input();
-                (void) printf("Press Enter within %u s for a shell, else the server %s.\n", pause,
-                              actions[action].words);
-                (void) fflush(stdout);
-                if (!wait_for_enter(pause))
-                        return;
-        }
-
-        (void) printf("The log is shown by 'journalctl -b', what failed by 'systemctl --failed'.\n"
-                      "When this shell is left ('exit'), the server %s.\n\n", actions[action].words);
-        (void) fflush(stdout);
-        r = console_shell(-EBADF);
-        if (r < 0) {
-                log_error_errno(r, "Failed to start a shell: %m");
-                sleep_usec(pause * USEC_PER_SEC);
-        }
+        if (asprintf_to(&text,
+                        "The boot has failed: %s\n"
+                        "The log is shown by 'journalctl -b', what failed by 'systemctl --failed'.\n"
+                        "When you call continue-boot, the server %s.",
+                        reason, actions[action].words) >= 0)
+                boot_step_show("failed", text);
 }
 
 static int spawn(const char *const arguments[], const sigset_t *mask, pid_t *ret) {
@@ -186,6 +164,107 @@ static int spawn_and_watch(const char *const arguments[], usec_t watch) {
         }
 }
 
+/* A person may come from elsewhere, if the option says so. Its unit is told to regard nothing else: jobs that wait for a root are not
+ * worth to be waited for. True if it runs. */
+static bool start_sshd(void) {
+        const char *command = secure_getenv("SCALEWAY_SSHD_COMMAND");
+        const char *const for_test[] = { command, NULL };
+        const char *const for_real[] = { "systemctl", "--quiet", "--job-mode=ignore-dependencies", "start", "scaleway-sshd.service", NULL };
+        usec_t begin = now_usec();
+        int r;
+
+        if (!sshd_is_wanted())
+                return false;
+
+        r = spawn_and_watch(isempty(command) ? for_real : for_test, SSHD_WATCH_USEC);
+        if (r < 0)
+                log_warning_errno(r, "Failed to start the ssh server, going on without: %m");
+        else if (r > 0)
+                log_warning("The ssh server was not started, see 'systemctl status scaleway-sshd.service'; going on without.");
+        return r == 0 && now_usec() < begin + SSHD_WATCH_USEC;
+}
+
+/* What ends the wait for a person, and whether they can come by ssh. */
+typedef struct Wait {
+        bool sshd;
+        unsigned seconds; /* 0 with sshd: no limit */
+        usec_t deadline;
+        int call_fd; /* of continue-boot(1), or negative */
+} Wait;
+
+static Wait wait_begin(bool sshd) {
+        unsigned seconds = sshd ? seconds_from_environment("SCALEWAY_SSHD_TIMEOUT", SSHD_TIMEOUT_MAX, 0) :
+                                  seconds_from_environment("SCALEWAY_FAILURE_PAUSE", PAUSE_MAX, PAUSE_DEFAULT);
+
+        /* Without it there is still the time, or the shell. */
+        return (Wait) {
+                .sshd = sshd,
+                .seconds = seconds,
+                .deadline = sshd && seconds == 0 ? USEC_INFINITY : now_usec() + seconds * USEC_PER_SEC,
+                .call_fd = boot_step_open(/* needs_root= */ false),
+        };
+}
+
+static void say_how_it_ends(const Wait *w, Action action, bool have_terminal, bool locked) {
+        const char *words = actions[action].words, *lock = locked ? " No shell is offered, because of rd.shell=0." : "";
+        bool shell = have_terminal && !locked;
+
+        if (!w->sshd && shell)
+                (void) printf("Press Enter within %u s for a shell, else the server %s.\n", w->seconds, words);
+        else if (!w->sshd)
+                (void) printf("The server %s in %u s.%s\n", words, w->seconds, lock);
+        else {
+                (void) printf("Root can log in by ssh. When continue-boot is called there, the server %s.\n", words);
+                if (w->seconds > 0)
+                        (void) printf("It does so by itself in %u s.%s\n", w->seconds, lock);
+                else
+                        (void) printf("It waits for that without a limit of time.%s\n", lock);
+                if (shell)
+                        (void) printf("Press Enter for a shell here.\n");
+        }
+        (void) fflush(stdout);
+}
+
+/* False if the server is not to wait any longer. */
+static bool wait_for_enter(const Wait *w) {
+        switch (console_wait_for_enter(w->deadline, w->call_fd)) {
+        case CONSOLE_ENTER:
+                return true;
+        case CONSOLE_GONE:
+                /* Nothing reboots faster for that. */
+                (void) boot_step_wait(w->call_fd, w->deadline);
+                return false;
+        default:
+                return false;
+        }
+}
+
+static void offer_shell(const Wait *w, Action action, bool have_terminal, bool locked) {
+        int r;
+
+        if (!have_terminal || locked) {
+                say_how_it_ends(w, action, have_terminal, locked);
+                (void) boot_step_wait(w->call_fd, w->deadline);
+                return;
+        }
+
+        if (action != ACTION_SHELL) {
+                console_forget_input();
+                say_how_it_ends(w, action, have_terminal, locked);
+                if (!wait_for_enter(w))
+                        return;
+        }
+
+        (void) printf("The log is shown by 'journalctl -b', what failed by 'systemctl --failed'.\n"
+                      "When this shell is left ('exit'), the server %s.\n\n", actions[action].words);
+        (void) fflush(stdout);
+        r = console_shell(w->call_fd);
+        if (r < 0) {
+                log_error_errno(r, "Failed to start a shell: %m");
+                (void) boot_step_wait(w->call_fd, w->deadline);
+        }
+}
+
 /* systemd does it in order, and this program is among the first that it ends. If it does not, the kernel does it. */
 static int leave(Action action) {
         const char *command = secure_getenv("SCALEWAY_REBOOT_COMMAND");
@@ -208,11 +287,12 @@ static int leave(Action action) {
 }
 
 static int run(int argc, char *argv[]) {
-        _cleanup_free_ char *reason = NULL;
+        _cleanup_free_ char *known = NULL;
+        const char *reason;
         bool have_terminal;
         Action action;
-        unsigned pause;
         pid_t signal_pid;
+        Wait w;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -223,12 +303,14 @@ static int run(int argc, char *argv[]) {
 
         have_terminal = console_prepare();
         action = action_from_environment();
-        pause = pause_from_environment();
 
-        r = failure_reason(&reason);
-        show(r < 0 ? "out of memory" : reason);
-        signal_pid = failure_signal_start(r < 0 ? "out of memory" : reason);
-        offer_shell(action, pause, have_terminal, console_shell_is_locked());
+        r = failure_reason(&known);
+        reason = r < 0 ? "out of memory" : known;
+        show(reason);
+        signal_pid = failure_signal_start(reason);
+        show_step(action, reason);
+        w = wait_begin(start_sshd());
+        offer_shell(&w, action, have_terminal, console_shell_is_locked());
 
         failure_signal_end(signal_pid);
         return leave(action);

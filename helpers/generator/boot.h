@@ -18,6 +18,7 @@ typedef struct BootMode {
         bool network;     /* what is behind the network is needed whatever the root */
         bool all_volumes; /* the root is on none of the volumes, so volume 0 is one of the others */
         bool installs;    /* it may take an hour until there is a root; "booted" is said before */
+        bool memory;      /* the root is in memory */
         bool person;      /* it is not known when there will be a root */
         int (*write)(const Boot *b);
 } BootMode;
@@ -29,5 +30,6 @@ struct Boot {
         Options *options;
         const BootMode *mode;
         RootSpec root; /* of a mode that has a device */
+        bool sshd;     /* a person can log in by ssh */
         int unit_fd;   /* /run/systemd/system */
 };

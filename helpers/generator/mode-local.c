@@ -21,6 +21,8 @@ static int write_unit(const Boot *b) {
         r = drop_in_add_value(u, b->options, OPTION_ROOT, "ROOT", b->root.device);
         if (r < 0)
                 return r;
+        if (b->root.volume)
+                unit_file_environment(u, "VOLUME", b->root.volume);
         r = drop_in_add_options(u, b->options, "scaleway-local.service");
         if (r < 0)
                 return r;

@@ -7,7 +7,7 @@ static const BootMode modes[] = {
         { "local",  .device = true, .write = mode_local_write },
         { "nfs",    .network = true, .all_volumes = true, .write = mode_nfs_write },
         { "none",   .network = true, .all_volumes = true, .person = true, .write = mode_none_write },
-        { "rescue", .network = true, .all_volumes = true, .write = mode_rescue_write },
+        { "rescue", .network = true, .all_volumes = true, .memory = true, .write = mode_rescue_write },
 };
 
 static const BootMode *find_mode(const char *name) {

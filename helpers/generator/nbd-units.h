@@ -12,6 +12,6 @@ _must_check_ int nbd_write_root(const Boot *b);
 _must_check_ int nbd_require_root(const Boot *b, UnitFile *u);
 
 /* As nbd_write_root() for each other NBD volume of the metadata that the options do not rule out, and what has them attached beside
- * the root and has the switch wait for them. Those that cannot be attached are passed over with a word. Returns 0 or a
- * negative errno. */
+ * the root and has the switch wait for them. Those that cannot be attached are passed over with a word. Returns 1 if there
+ * are any, 0 if not, or a negative errno. */
 _must_check_ int nbd_write_others(const Boot *b);

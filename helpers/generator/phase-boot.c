@@ -12,11 +12,13 @@
 #include "mode.h"
 #include "modules.h"
 #include "nbd-units.h"
+#include "network-unit.h"
 #include "paths.h"
 #include "phase-boot.h"
 #include "proc-cmdline.h"
 #include "state-units.h"
 #include "string-util.h"
+#include "wait-units.h"
 
 #define UNIT_SIZE_MAX (64U * 1024U)
 #define UDEV_RULES "61-scaleway-nbd.rules"
@@ -105,10 +107,11 @@ static void write_state_files(const Boot *b) {
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n",
+                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n%s%s%s",
                                 option_table[OPTION_FAILURE].variable, options_get_string(b->options, OPTION_FAILURE),
-                                failure_is_signalled(b) ? "yes" : "no",
-                                options_get_string(b->options, OPTION_METADATA_IP) ?: "");
+                                failure_is_signalled(b) ? "yes" : "no", options_get_string(b->options, OPTION_METADATA_IP) ?: "",
+                                b->sshd ? "SCALEWAY_SSHD=yes\nSCALEWAY_SSHD_TIMEOUT=" : "",
+                                b->sshd ? options_get_string(b->options, OPTION_DROPBEAR_TIMEOUT) ?: "" : "", b->sshd ? "\n" : "");
         if (r >= 0)
                 r = write_state_file(RUN_EMERGENCY_ENV, failure);
         if (r >= 0)
@@ -146,34 +149,6 @@ static int copy_udev_rules(void) {
         if (r < 0)
                 log_warning_errno(r, "Cannot copy '%s', the host will have no names by volume id: %m", from);
         return r == -ENOMEM ? r : 0;
-}
-
-/* The metadata are what the other boots wait for until there is a network. Without them the units that need one
- * would look before there is an address, find no default route to keep and no DNS server to write down. */
-static int write_network(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        bool wait = options_get_bool(b->options, OPTION_NO_METADATA) && (b->mode->network || b->root.nbd >= 0);
-        _cleanup_free_ char *origin = NULL;
-        int n, r;
-
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-        n = drop_in_add_options(u, b->options, "scaleway-network.service");
-        if (n < 0)
-                return n;
-        if (wait) {
-                r = options_describe(b->options, OPTION_NO_METADATA, &origin);
-                if (r < 0)
-                        return r;
-                unit_file_section(u, "Service");
-                unit_file_comment(u, origin);
-                unit_file_setting(u, "ExecStartPre",
-                                  "-/usr/lib/systemd/systemd-networkd-wait-online --any -o routable --timeout=60");
-                unit_file_setting(u, "TimeoutStartSec", "70");
-        }
-
-        return n > 0 || wait ? unit_file_write(u, b->unit_fd, "scaleway-network.service.d/" DROP_IN_NAME) : 0;
 }
 
 static int write_prepare(const Boot *b) {
@@ -216,9 +191,6 @@ static int write_units(const Boot *b) {
         r = state_units_write(b);
         if (r < 0)
                 return r;
-        r = write_network(b);
-        if (r < 0)
-                return r;
         r = write_prepare(b);
         if (r < 0)
                 return r;
@@ -232,10 +204,16 @@ static int write_units(const Boot *b) {
         r = nbd_write_others(b);
         if (r < 0)
                 return r;
+        r = network_write(b, /* other_volumes= */ r > 0);
+        if (r < 0)
+                return r;
         r = copy_udev_rules();
         if (r < 0)
                 return r;
         r = modules_write(b);
+        if (r < 0)
+                return r;
+        r = wait_units_write(b);
         if (r < 0)
                 return r;
 
@@ -253,6 +231,9 @@ int phase_boot(void) {
         if (r < 0)
                 return r;
         r = boot_mode_settle(b.options, &b.mode);
+        if (r < 0)
+                return log_oom();
+        r = sshd_settle(&b);
         if (r < 0)
                 return log_oom();
         failed = b.mode->device ? root_spec_settle(b.options, b.metadata, &b.root, &reason) : 0;

@@ -10,6 +10,7 @@
 
 void root_spec_done(RootSpec *s) {
         free(s->device);
+        free(s->volume);
         free(s->uri);
         free(s->identifier);
         free(s->uri_origin);
@@ -104,6 +105,27 @@ static int take_volume(RootSpec *s, const Options *o, const Metadata *m, int nbd
         return asprintf_to(&s->uri_origin, "volume %i of the metadata", nbd);
 }
 
+/* The one that the server boots from, where an encrypted root may be. */
+static int take_any_volume(RootSpec *s, const Options *o, const Metadata *m, char **ret_reason) {
+        _cleanup_free_ char *device = NULL;
+        MetadataVolume volume;
+        VolumeKind kind;
+        int r;
+
+        r = take_volume(s, o, m, 0, /* required= */ false, ret_reason);
+        if (r < 0)
+                return r;
+        if (s->nbd == 0)
+                return strdup_to(&s->volume, "/dev/nbd0");
+
+        r = volume_look(m, 0, &volume, &kind, &device);
+        if (r < 0)
+                return r;
+        if (kind == VOLUME_DEVICE)
+                s->volume = TAKE_PTR(device);
+        return 0;
+}
+
 /* root=nbd://…: the first device is as good as any. The volume's id is known if it is the platform's own export. */
 static int take_uri(RootSpec *s, const Options *o, const Metadata *m, const char *uri) {
         MetadataVolume volume;
@@ -154,7 +176,7 @@ int root_spec_settle(Options *o, const Metadata *m, RootSpec *ret, char **ret_re
                 if (nbd >= 0)
                         r = take_volume(&s, o, m, nbd, /* required= */ true, ret_reason);
                 else if (may_be_on_any_volume(root))
-                        r = take_volume(&s, o, m, 0, /* required= */ false, ret_reason);
+                        r = take_any_volume(&s, o, m, ret_reason);
         }
         if (r < 0)
                 return r;

@@ -9,6 +9,7 @@
 typedef struct RootSpec {
         char *device; /* for scaleway-root(8): a path, or UUID=… and its like */
         int nbd;      /* N of /dev/nbdN to attach before, or -1 */
+        char *volume; /* if device may be inside of what is encrypted on the volume to boot from: that one's path; or NULL */
         char *uri;
         char *identifier; /* volume id, "" if it is not known */
         char *uri_origin; /* for people: "volume 0 of the metadata" */

@@ -23,6 +23,10 @@ bool streamer_is_there(void) {
         return is_there(PKGLIBDIR "/scaleway-stream", "SCALEWAY_STREAM");
 }
 
+bool sshd_is_there(void) {
+        return is_there(PKGLIBDIR "/scaleway-sshd", "SCALEWAY_SSHD_PROGRAM") && is_there("/usr/sbin/dropbear", "SCALEWAY_DROPBEAR");
+}
+
 int mode_needs_streamer(const Boot *b) {
         return check(b, streamer_is_there());
 }

@@ -7,6 +7,8 @@
  * sixth of it. */
 
 bool streamer_is_there(void);
+/* dropbear, and what prepares it. The former is in the image only where it is installed. */
+bool sshd_is_there(void);
 
 /* Both return 0, or -EINVAL after a message that the boot mode is not in this image, and which image has it. */
 _must_check_ int mode_needs_streamer(const Boot *b);

@@ -7,6 +7,7 @@
 #include "paths.h"
 #include "state-units.h"
 #include "string-util.h"
+#include "wait-units.h"
 
 #define UNIT_SIZE_MAX (64U * 1024U)
 
@@ -69,10 +70,12 @@ static int order_booted(const Boot *b) {
         if (b->mode->person)
                 unit_file_setting(u, "After", "scaleway-state@kernel-started.service");
         else {
-                /* One of the two is enough, where an installation may be due. */
+                /* One is enough: an installation is due, a passphrase is asked for, or there is the root. */
                 if (b->mode->installs)
                         unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_INSTALL);
-                unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->installs ? "|/sysroot" : "/sysroot");
+                if (b->mode->device)
+                        unit_file_setting(u, "ConditionPathExists", "|/run/" RUN_UNLOCK);
+                unit_file_setting(u, "ConditionPathIsMountPoint", b->mode->device ? "|/sysroot" : "/sysroot");
                 unit_file_setting(u, "After", "scaleway-root.target");
         }
         return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
@@ -95,7 +98,8 @@ static int signal_before_installation(const Boot *b) {
 }
 
 int state_units_write(const Boot *b) {
-        static const char *const states[] = { "kernel-started", "booted" };
+        static const char *const states[] = { "booted", "kernel-started" };
+        bool early = pre_shell_waits(b);
         int r;
 
         if (!states_are_signalled(b))
@@ -104,16 +108,19 @@ int state_units_write(const Boot *b) {
         r = copy_state_template(b);
         if (r < 0)
                 return r;
-        r = order_booted(b);
-        if (r < 0)
-                return r;
-        if (b->mode->installs) {
-                r = signal_before_installation(b);
+        if (!early) {
+                r = order_booted(b);
                 if (r < 0)
                         return r;
+                if (b->mode->installs) {
+                        r = signal_before_installation(b);
+                        if (r < 0)
+                                return r;
+                }
         }
 
-        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+        /* A shell before all else may take a person's time, so "booted" is said at once; after it the first state would be a step back. */
+        for (size_t i = 0; i < (early ? 1 : ELEMENTSOF(states)); i++) {
                 _cleanup_free_ char *path = NULL;
 
                 r = asprintf_to(&path, "scaleway-boot.target.wants/scaleway-state@%s.service", states[i]);

@@ -19,6 +19,7 @@
 #include "kernel-load.h"
 #include "log.h"
 #include "main-func.h"
+#include "mappings.h"
 #include "paths.h"
 #include "proc-cmdline.h"
 #include "string-util.h"
@@ -52,9 +53,11 @@ static void boot_file_done(BootFile *f) {
 static void help(void) {
         printf("%s [OPTION...] load KERNEL\n"
                "%s unload\n"
+               "%s release\n"
                "%s jump\n"
                "\n"
-               "Load a kernel to boot in place of the root's init; take it back; start it at once.\n"
+               "Load a kernel to boot in place of the root's init; take it back; remove logical volumes\n"
+               "and what was unlocked, so that the disks are free; start the kernel at once.\n"
                "KERNEL is a path on the root file system, \"" LATEST "\" for the newest one in its /boot,\n"
                "or the URL of what was downloaded before.\n"
                "\n"
@@ -63,7 +66,8 @@ static void help(void) {
                "     --state=STATE         Wait until the control plane has taken this state\n"
                "  -h --help                Show this help\n"
                "     --version             Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name);
+               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
+               program_invocation_short_name);
 }
 
 static bool is_url(const char *s) {
@@ -222,6 +226,15 @@ static int verb_load(void) {
         return 0;
 }
 
+static int verb_release(void) {
+        int r;
+
+        r = mappings_remove();
+        if (r < 0)
+                return log_warning_errno(r, "Failed to remove logical volumes and what was unlocked: %m");
+        return 0;
+}
+
 static int verb_jump(void) {
         _cleanup_free_ char *reason = NULL;
         int r;
@@ -246,9 +259,10 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
                 int n_arguments;
                 int (*run)(void);
         } verbs[] = {
-                {"load",    1, verb_load    },
-                { "unload", 0, kernel_unload},
-                { "jump",   0, verb_jump    }
+                {"load",     1, verb_load    },
+                { "unload",  0, kernel_unload},
+                { "release", 0, verb_release },
+                { "jump",    0, verb_jump    }
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs) && argc > 0; i++)
@@ -261,7 +275,7 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
                         return 1;
                 }
 
-        return log_error_errno(EINVAL, "Say one of load, unload, jump; see --help.");
+        return log_error_errno(EINVAL, "Say one of load, unload, release, jump; see --help.");
 }
 
 static int parse_argv(int argc, char *argv[], int (**ret)(void)) {

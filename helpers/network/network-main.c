@@ -1,62 +1,125 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs from scaleway-network.service. "settle": after systemd-networkd has configured the NICs and the metadata
  * were fetched, before a root comes over the network; it expects addresses and routes as DHCP gave them, waits for
- * nothing, and leaves one IPv4 default route, /etc/resolv.conf and /run/scaleway/primary-nic. "leave": when the
- * unit is stopped on the way to switch-root; it leaves the addresses and that route alone, for a network root needs
- * them, and takes away what the host's network manager must not see. */
+ * nothing, and leaves one IPv4 default route, the IPv6 address of the metadata, /etc/resolv.conf and
+ * /run/scaleway/primary-nic. "leave": when the unit is stopped on the way to switch-root, right before
+ * systemd-networkd; it has the addresses of a root over the network stay, or takes the NICs down, and takes away what the
+ * host's network manager must not see. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
 
 #include "alloc-util.h"
+#include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
 #include "network-files.h"
+#include "network-host.h"
+#include "network-ipv6.h"
+#include "network-nics.h"
 #include "paths.h"
 #include "resolv-conf.h"
 #include "rtnl.h"
+#include "state-file.h"
 #include "string-util.h"
+#include "time-util.h"
 
 #define RUN_PRIMARY_NIC "scaleway/primary-nic"
-#define RUN_NETWORKD_STATE "systemd/netif/state"
 #define RUN_NETWORK_DIR "systemd/network"
-#define STATE_MAX (64U * 1024U)
+#define SIGNAL_WAIT (2 * USEC_PER_SEC)
+
+/* What becomes of the NICs at the end. */
+typedef enum NicsWord {
+        NICS_HOLD,
+        NICS_KEEP,
+        NICS_DOWN,
+        _NICS_MAX,
+} NicsWord;
+
+static const char *const nics_words[_NICS_MAX] = {
+        [NICS_HOLD] = "hold",
+        [NICS_KEEP] = "keep",
+        [NICS_DOWN] = "down",
+};
 
 static const char *arg_nameserver = NULL;
+static const char *arg_ipv6_address = NULL;
+static const char *arg_ipv6_gateway = NULL;
+static NicsWord arg_nics = NICS_HOLD;
 static const char *arg_verb = NULL;
 
 static int help(void) {
-        printf("%s settle [--nameserver=ADDRESS]\n"
-               "%s leave\n\n"
-               "Keeps one IPv4 default route and writes /etc/resolv.conf; before switch-root\n"
-               "takes back what the host must not see.\n\n"
-               "     --nameserver=ADDRESS  The only DNS server; empty: those of DHCP\n"
-               "  -h --help                Show this help\n"
-               "     --version             Show the version\n",
+        printf("%s settle [OPTION…]\n"
+               "%s leave [--nics=hold|keep|down]\n\n"
+               "Keeps one IPv4 default route, gives the platform's NIC its IPv6 address and writes\n"
+               "/etc/resolv.conf; before switch-root takes back what the host must not see.\n\n"
+               "     --nameserver=ADDRESS           The only DNS server; empty: those of DHCP and of\n"
+               "                                    router advertisements\n"
+               "     --ipv6-address=ADDRESS/PREFIX  For the NIC that leads to the platform; empty:\n"
+               "                                    none\n"
+               "     --ipv6-gateway=ADDRESS         Its default route\n"
+               "     --nics=hold                    What is configured stays for good, for a root or a\n"
+               "                                    volume over the network (default)\n"
+               "     --nics=keep                    It stays as it is\n"
+               "     --nics=down                    NICs are taken down, without addresses\n"
+               "  -h --help                         Show this help\n"
+               "     --version                      Show the version\n",
                program_invocation_short_name, program_invocation_short_name);
         return 0;
 }
 
+static int parse_nics(const char *s) {
+        for (NicsWord i = 0; i < _NICS_MAX; i++)
+                if (streq(s, nics_words[i])) {
+                        arg_nics = i;
+                        return 0;
+                }
+
+        return log_error_errno(EINVAL, "--nics= wants 'hold', 'keep' or 'down'.");
+}
+
 static int parse_argv(int argc, char *argv[]) {
+        enum {
+                ARG_NAMESERVER = 0x100,
+                ARG_IPV6_ADDRESS,
+                ARG_IPV6_GATEWAY,
+                ARG_NICS,
+                ARG_VERSION,
+        };
         static const struct option options[] = {
-                { "nameserver", required_argument, NULL, 'n' },
-                { "help",       no_argument,       NULL, 'h' },
-                { "version",    no_argument,       NULL, 'V' },
+                { "nameserver",   required_argument, NULL, ARG_NAMESERVER   },
+                { "ipv6-address", required_argument, NULL, ARG_IPV6_ADDRESS },
+                { "ipv6-gateway", required_argument, NULL, ARG_IPV6_GATEWAY },
+                { "nics",         required_argument, NULL, ARG_NICS         },
+                { "help",         no_argument,       NULL, 'h'              },
+                { "version",      no_argument,       NULL, ARG_VERSION      },
                 {}
         };
-        int c;
+        int c, r;
 
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
                 switch (c) {
-                case 'n':
+                case ARG_NAMESERVER:
                         arg_nameserver = empty_to_null(optarg);
+                        break;
+                case ARG_IPV6_ADDRESS:
+                        arg_ipv6_address = empty_to_null(optarg);
+                        break;
+                case ARG_IPV6_GATEWAY:
+                        arg_ipv6_gateway = empty_to_null(optarg);
+                        break;
+                case ARG_NICS:
+                        r = parse_nics(optarg);
+                        if (r < 0)
+                                return r;
                         break;
                 case 'h':
                         return help();
-                case 'V':
+                case ARG_VERSION:
                         puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
                         return 0;
                 default:
@@ -135,8 +198,9 @@ static int read_primary_nic(char **ret) {
 }
 
 /* Every NIC may have got a default route by DHCP, and the kernel would take the one that came last or has the
- * smallest metric. The first NIC is the one that the platform boots from. */
-static void settle_routes(void) {
+ * smallest metric. The first NIC is the one that the platform boots from. Returns the NIC whose route is kept, 0 if there
+ * is none. */
+static unsigned settle_routes(void) {
         _cleanup_free_ DefaultRoute *routes = NULL;
         const DefaultRoute *keep;
         char name[IF_NAMESIZE];
@@ -146,13 +210,13 @@ static void settle_routes(void) {
         r = rtnl_default_routes(&routes, &n);
         if (r < 0) {
                 log_warning_errno(r, "Failed to read the IPv4 routes, leaving them as they are: %m");
-                return;
+                return 0;
         }
 
         keep = default_route_first(routes, n);
         if (!keep) {
                 log_debug("There is no IPv4 default route.");
-                return;
+                return 0;
         }
 
         if (remove_routes(routes, n, keep, /* only_other_nics= */ false) > 0)
@@ -162,23 +226,34 @@ static void settle_routes(void) {
         r = record_primary_nic(nic_name(keep->ifindex, name));
         if (r < 0)
                 log_warning_errno(r, "Failed to record '%s' as the primary NIC, ignoring: %m", name);
+
+        return keep->ifindex;
 }
 
-/* Returns 1 and the text, 0 if no server is known, or a negative errno. */
-static int networkd_resolv_conf(char **ret) {
-        _cleanup_free_ char *path = NULL, *state = NULL;
+/* The servers of the first NIC come first: only some fit in. Returns 1 and the text, 0 if no server is known, or a negative
+ * errno. */
+static int nics_resolv_conf(unsigned first, char **ret) {
+        _cleanup_free_ ResolvLink *links = NULL;
+        _cleanup_(nics_done) Nics nics = {};
         int r;
 
-        r = run_path(RUN_NETWORKD_STATE, &path);
-        if (r >= 0)
-                r = read_file(path, STATE_MAX, &state, NULL);
+        r = nics_load(&nics);
         if (r < 0)
-                return r == -ENOENT ? 0 : r;
+                return r;
+        if (nics.n == 0)
+                return 0;
+        nics_put_first(&nics, first);
 
-        return resolv_conf_from_networkd(state, ret);
+        links = new(ResolvLink, nics.n);
+        if (!links)
+                return -ENOMEM;
+        for (size_t i = 0; i < nics.n; i++)
+                links[i] = (ResolvLink) { nics.nics[i].name, nics.nics[i].state };
+
+        return resolv_conf_from_links(links, nics.n, ret);
 }
 
-static void settle_resolv_conf(void) {
+static void settle_resolv_conf(unsigned first) {
         const char *path = secure_getenv("SCALEWAY_RESOLV_CONF");
         _cleanup_free_ char *text = NULL;
         int r;
@@ -193,13 +268,25 @@ static void settle_resolv_conf(void) {
                 arg_nameserver = NULL;
         }
 
-        r = arg_nameserver ? resolv_conf_make(arg_nameserver, NULL, &text) : networkd_resolv_conf(&text);
+        r = arg_nameserver ? resolv_conf_make(arg_nameserver, NULL, &text) : nics_resolv_conf(first, &text);
         if (r > 0)
                 r = write_file_atomic(path, text, strlen(text), 0644);
         else if (r == 0)
                 log_debug("No DNS server is known, leaving '%s' as it is.", path);
         if (r < 0)
                 log_warning_errno(r, "Failed to write '%s', ignoring: %m", path);
+}
+
+static void settle(void) {
+        unsigned primary = settle_routes();
+        int platform;
+
+        platform = platform_nic();
+        if (platform < 0)
+                log_debug_errno(platform, "No NIC leads to the platform: %m");
+        if (arg_ipv6_address)
+                settle_ipv6(platform, arg_ipv6_address, arg_ipv6_gateway);
+        settle_resolv_conf(platform > 0 ? (unsigned) platform : primary);
 }
 
 /* A NIC that DHCP reached only after "settle" may have put a second default route there. The one of the primary NIC
@@ -249,6 +336,76 @@ static void leave_files(void) {
                 log_debug("Removed %u files for systemd-networkd from '%s'.", n, directory);
 }
 
+/* A state that is on its way would be sent twice if the answer could not come back. Most are taken at once; one that is not
+ * goes on over the host's network. */
+static void leave_signals(void) {
+        _cleanup_(state_file_done) StateFile file = { .dir_fd = -EBADF, .lock_fd = -EBADF };
+        int r;
+
+        r = state_file_open(&file);
+        if (r >= 0)
+                r = state_file_lock(&file, now_usec() + SIGNAL_WAIT);
+        if (r == -ETIMEDOUT)
+                log_info("A state is not taken yet, it will be sent again over the network of the host.");
+        else if (r < 0)
+                log_debug_errno(r, "Cannot see whether a state is under way, going on: %m");
+}
+
+/* What a person has attached by hand the generator does not know of. */
+static bool nbd_is_attached(void) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(closedirp) DIR *d = NULL;
+        const struct dirent *entry;
+
+        if (run_path(RUN_NBD_DIR, &path) < 0)
+                return true;
+        d = opendir(path);
+        while (d && (entry = readdir(d)))
+                if (entry->d_name[0] != '.')
+                        return true;
+
+        return false;
+}
+
+static void leave_nics(void) {
+        _cleanup_(nics_done) Nics nics = {};
+        int r;
+
+        if (arg_nics != NICS_HOLD && nbd_is_attached()) {
+                log_notice("An NBD volume is attached, so the network stays.");
+                arg_nics = NICS_HOLD;
+        }
+        if (arg_nics == NICS_DOWN)
+                leave_signals();
+
+        r = nics_load(&nics);
+        if (r >= 0)
+                r = nics_restore(&nics);
+        if (r < 0)
+                log_warning_errno(r, "Failed to take back the initrd's settings of NICs, ignoring: %m");
+
+        r = 0;
+        if (arg_nics == NICS_HOLD)
+                r = nics_hold(&nics);
+        else if (arg_nics == NICS_DOWN)
+                r = nics_take_down(&nics);
+        if (r < 0)
+                log_warning_errno(r, "Failed to %s, ignoring: %m",
+                                  arg_nics == NICS_DOWN ? "take down all NICs" : "have all addresses stay after their leases");
+}
+
+static void leave_host(void) {
+        int r;
+
+        if (arg_nics != NICS_HOLD)
+                return;
+        r = host_keep_ifupdown();
+        if (r < 0)
+                log_warning_errno(r, "Failed to tell the host that ifdown must not take the network down, ignoring: %m");
+        else if (r > 0)
+                log_info("The host's networking.service will leave the NICs alone, the root is behind them.");
+}
+
 static int run(int argc, char *argv[]) {
         int r;
 
@@ -259,11 +416,12 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         /* Each step is worth having without the others, and none of them worth losing the boot. */
-        if (streq(arg_verb, "settle")) {
-                settle_routes();
-                settle_resolv_conf();
-        } else {
+        if (streq(arg_verb, "settle"))
+                settle();
+        else {
                 leave_routes();
+                leave_nics();
+                leave_host();
                 leave_files();
         }
 

@@ -6,6 +6,7 @@
 #include "root-find.h"
 #include "root-lvm.h"
 #include "root-probe.h"
+#include "root-unlock.h"
 #include "string-util.h"
 
 #define ADVICE "set root= on the command line or as a server tag"
@@ -15,6 +16,8 @@
 #define FIND_USEC (20 * USEC_PER_SEC)
 /* Between two tries to activate a volume whose disk may not be there yet. */
 #define ACTIVATE_USEC (2 * USEC_PER_SEC)
+/* What is in the clear on a disk that is there has its name by then. */
+#define CLEAR_USEC (5 * USEC_PER_SEC)
 
 static int log_missing(const char *path, const char *shown, unsigned timeout, int r) {
         switch (r) {
@@ -72,6 +75,47 @@ static int wait_for_device(const char *path, const char *shown, usec_t deadline,
         return 0;
 }
 
+/* A logical volume is activated, once. */
+static bool is_there(const char *path, usec_t deadline) {
+        _cleanup_(root_volume_done) RootVolume v = {};
+        _cleanup_free_ char *reason = NULL;
+
+        if (root_volume_parse(path, &v) > 0 && root_device_wait(path, /* deadline= */ 0) == -ENODEV &&
+            root_volume_activate(&v, deadline, &reason) < 0)
+                log_debug("'%s' is not there yet: %s.", path, reason ?: "out of memory");
+
+        return root_device_wait(path, deadline) != -ENODEV;
+}
+
+/* No root can be mounted from it: nothing that is known is on it, or an installation that was not finished. */
+static bool is_vacant(const char *disk, const RootPartition *p, usec_t deadline) {
+        _cleanup_(root_probe_done) RootProbe probe = {};
+        _cleanup_free_ char *path = NULL;
+
+        /* Why it cannot be had is told when it is taken. */
+        if (root_device_partition(disk, p->number, deadline, &path) < 0 || root_probe(path, &probe) < 0)
+                return false;
+
+        return probe.content == ROOT_CONTENT_NOTHING || root_probe_is_unfinished(&probe);
+}
+
+/* A vacant one is passed over where there is another, as scaleway-live counts on; if all are vacant, it is the first. */
+static const RootPartition *choose_partition(const char *disk, const char *shown, const RootTable *table, unsigned skip, usec_t deadline) {
+        const RootPartition *first = root_partition_choose(table, NULL), *p;
+        unsigned n = 0;
+
+        if (first && !root_partition_choose(table, first))
+                return skip == 0 ? first : NULL;
+
+        for (p = first; p; p = root_partition_choose(table, p))
+                if (!is_vacant(disk, p, deadline) && n++ == skip)
+                        break;
+        if (p && p != first && skip == 0)
+                log_notice("Partition %u of '%s' would be the root, but is empty or was not finished: passed over.", first->number, shown);
+
+        return p || skip > 0 ? p : first;
+}
+
 /* probe: of the disk at path. */
 static int take_partition(const char *path, const char *shown, const RootProbe *probe, unsigned skip, usec_t deadline, char **ret) {
         _cleanup_free_ char *reason = NULL, *name = NULL;
@@ -82,9 +126,7 @@ static int take_partition(const char *path, const char *shown, const RootProbe *
                 return log_error_errno(ENOENT,
                                        "'%s' holds %s, and the root is found in GPT and DOS tables only; " ADVICE ".",
                                        shown, probe->words);
-        p = root_partition_choose(&probe->table, NULL);
-        for (unsigned i = 0; p && i < skip; i++)
-                p = root_partition_choose(&probe->table, p);
+        p = choose_partition(path, shown, &probe->table, skip, deadline);
         if (!p && skip > 0)
                 return -ENOENT;
         if (!p) {
@@ -143,8 +185,96 @@ static int take_volume(const char *path, usec_t deadline, char **ret) {
         return 0;
 }
 
-int root_find(const char *source, usec_t deadline, unsigned timeout, unsigned skip, char **ret_path, char **ret_type) {
+/* The partition that is encrypted, of those that come into question for the root, or the disk itself. Nothing is activated and
+ * nothing said on the way. Returns 1 and *ret with its *ret_probe; 0 if there is none. */
+static int find_encrypted(const char *disk, char **ret, RootProbe *ret_probe) {
+        _cleanup_(root_probe_done) RootProbe probe = {};
+        int r;
+
+        if (root_device_wait(disk, /* deadline= */ 0) < 0 || root_probe(disk, &probe) < 0)
+                return 0;
+        if (probe.content == ROOT_CONTENT_LUKS) {
+                r = strdup_to(ret, disk);
+                if (r < 0)
+                        return r;
+                *ret_probe = probe;
+                probe = (RootProbe) {};
+                return 1;
+        }
+        if (probe.content != ROOT_CONTENT_TABLE || !root_device_is_disk(disk))
+                return 0;
+
+        for (const RootPartition *p = root_partition_choose(&probe.table, NULL); p; p = root_partition_choose(&probe.table, p)) {
+                _cleanup_(root_probe_done) RootProbe inside = {};
+                _cleanup_free_ char *path = NULL;
+
+                r = root_device_partition(disk, p->number, now_usec() + ACTIVATE_USEC, &path);
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0 || root_probe(path, &inside) < 0 || inside.content != ROOT_CONTENT_LUKS)
+                        continue;
+                *ret = TAKE_PTR(path);
+                *ret_probe = inside;
+                inside = (RootProbe) {};
+                return 1;
+        }
+
+        return 0;
+}
+
+/* What root= names did not appear: it may be inside of what is encrypted on the volume that the server boots from. Of that one and no
+ * other a passphrase is asked for. Returns 1 if something was unlocked; 0 if nothing is encrypted there. */
+static int unlock_volume(const char *volume, const char *source, const char *shown) {
+        _cleanup_free_ char *encrypted = NULL, *mapping = NULL, *below = NULL;
+        _cleanup_(root_probe_done) RootProbe probe = {}, inside = {};
+        _cleanup_(root_volume_done) RootVolume v = {};
+        int r;
+
+        r = find_encrypted(volume, &encrypted, &probe);
+        if (r < 0)
+                return log_oom();
+        if (r == 0)
+                return 0;
+
+        log_info("'%s' did not appear yet, it may be inside of '%s', which is encrypted.", shown, encrypted);
+        r = root_unlock(encrypted, encrypted, &probe, source, &mapping);
+        if (r < 0)
+                return -EKEYREJECTED;
+
+        /* The file system may be on a logical volume inside. One that root= names is activated by who waits for it. */
+        r = root_volume_parse(source, &v);
+        if (r < 0)
+                return log_oom();
+        if (r == 0 && root_probe(mapping, &inside) >= 0 && inside.content == ROOT_CONTENT_LVM) {
+                r = take_volume(mapping, now_usec() + FIND_USEC, &below);
+                if (r < 0)
+                        return r;
+        }
+
+        return 1;
+}
+
+/* Returns 1 if something was unlocked for it. */
+static int wait_or_unlock(const char *path, const char *shown, const char *volume, usec_t deadline, unsigned timeout) {
+        usec_t early = MIN(deadline, now_usec() + CLEAR_USEC);
+        int r, unlocked = 0;
+
+        if (!isempty(volume) && !is_there(path, early)) {
+                unlocked = unlock_volume(volume, path, shown);
+                if (unlocked < 0)
+                        return unlocked;
+                /* However long that took. */
+                if (unlocked > 0)
+                        deadline = MAX(deadline, now_usec() + FIND_USEC);
+        }
+
+        r = wait_for_device(path, shown, deadline, timeout);
+        return r < 0 ? r : unlocked;
+}
+
+int root_find(const char *source, const char *volume, usec_t deadline, unsigned timeout, unsigned skip, char **ret_path, char **ret_type) {
         _cleanup_free_ char *path = NULL, *shown = NULL;
+        bool unlocked;
         int r;
 
         assert(source);
@@ -162,29 +292,44 @@ int root_find(const char *source, usec_t deadline, unsigned timeout, unsigned sk
                                        "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
                                        ".",
                                        shown);
-        r = wait_for_device(path, shown, deadline, timeout);
+        r = wait_or_unlock(path, shown, volume, deadline, timeout);
         if (r < 0)
                 return r;
+        unlocked = r > 0;
 
-        /* Disk, partition, logical volume: at most two steps down. */
+        /* Disk, partition, logical volume: at most two steps down, and one more where something of it is encrypted. */
         deadline = now_usec() + FIND_USEC;
-        for (unsigned steps = 0;; steps++) {
+        for (unsigned steps = 0, depth = 0;; depth++) {
                 _cleanup_(root_probe_done) RootProbe probe = {};
                 char *next = NULL;
 
                 r = root_probe(path, &probe);
                 if (r < 0)
                         return log_error_errno(r, "Failed to read the root device '%s': %m", shown);
-                if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path))
-                        r = take_partition(path, shown, &probe, steps == 0 ? skip : 0, deadline, &next);
-                else if (steps < 2 && probe.content == ROOT_CONTENT_LVM)
+                if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path)) {
+                        r = take_partition(path, shown, &probe, depth == 0 ? skip : 0, deadline, &next);
+                        steps++;
+                } else if (steps < 2 && probe.content == ROOT_CONTENT_LVM) {
                         r = take_volume(path, deadline, &next);
+                        steps++;
+                } else if (probe.content == ROOT_CONTENT_LUKS && !unlocked) {
+                        if (depth == 0 && skip > 0)
+                                return -ENOENT;
+                        r = root_unlock(path, shown, &probe, source, &next);
+                        if (r < 0)
+                                return -EKEYREJECTED;
+                        unlocked = true;
+                        deadline = now_usec() + FIND_USEC;
+                } else if (probe.content == ROOT_CONTENT_LUKS)
+                        return log_error_errno(ELOOP,
+                                               "'%s' is encrypted once more inside of what was unlocked: only one passphrase is asked for.",
+                                               shown);
                 else if (root_probe_is_unfinished(&probe))
                         return log_error_errno(EUCLEAN,
                                                "'%s' holds an installation that was not finished; boot=live does it again.",
                                                shown);
                 else {
-                        if (steps == 0 && skip > 0)
+                        if (depth == 0 && skip > 0)
                                 return -ENOENT;
                         *ret_type = TAKE_PTR(probe.type);
                         *ret_path = TAKE_PTR(path);

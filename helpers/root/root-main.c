@@ -25,6 +25,7 @@
 static const char *arg_type = NULL;
 static const char *arg_options = NULL;
 static unsigned arg_timeout = 30;
+static const char *arg_volume = NULL;
 static const char *arg_source = NULL;
 static const char *arg_target = NULL;
 
@@ -34,6 +35,8 @@ static int help(void) {
                "     --type=TYPE        Type of the file system; empty: find it out\n"
                "     --options=OPTIONS  Mount options, as in fstab\n"
                "     --timeout=SECONDS  How long to wait for SOURCE, default %u\n"
+               "     --volume=DEVICE    If SOURCE does not appear, it may be inside of what is\n"
+               "                        encrypted there\n"
                "  -h --help             Show this help\n"
                "     --version          Show the version\n",
                program_invocation_short_name, arg_timeout);
@@ -45,6 +48,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "type",    required_argument, NULL, 't' },
                 { "options", required_argument, NULL, 'o' },
                 { "timeout", required_argument, NULL, 'T' },
+                { "volume",  required_argument, NULL, 'v' },
                 { "help",    no_argument,       NULL, 'h' },
                 { "version", no_argument,       NULL, 'V' },
                 {}
@@ -63,6 +67,9 @@ static int parse_argv(int argc, char *argv[]) {
                         r = parse_timeout_option(optarg, &arg_timeout);
                         if (r < 0)
                                 return r;
+                        break;
+                case 'v':
+                        arg_volume = empty_to_null(optarg);
                         break;
                 case 'h':
                         return help();
@@ -139,12 +146,37 @@ static int mount_root(const char *path, const char *type, const char *shown) {
         return check_content(shown);
 }
 
-/* The root, or, if skip partitions were not it, the next one, in place of what is mounted. Returns 1 if it looks unlike a root. */
-static int find_and_mount(unsigned skip) {
+typedef struct Strange {
+        char *path, *type;
+} Strange;
+
+static void strange_done(Strange *s) {
+        free(s->path);
+        free(s->type);
+}
+
+/* Another one was to be better and cannot be mounted, or is empty: returns 1, or a negative errno. */
+static int mount_again(const Strange *s) {
+        _cleanup_free_ char *shown = printable(s->path, 256);
+        int r;
+
+        if (!shown)
+                return log_oom();
+        r = mount_root(s->path, s->type, shown);
+        if (r < 0)
+                return r;
+
+        log_info("Mounted '%s' on '%s' again.", shown, arg_target);
+        return 1;
+}
+
+/* The root, or, if skip partitions were not it, the next one, in place of *strange, which is mounted. Returns 1 if what is mounted
+ * then looks unlike a root, and is *strange. */
+static int find_and_mount(unsigned skip, Strange *strange) {
         _cleanup_free_ char *path = NULL, *type = NULL, *shown = NULL;
         int r;
 
-        r = root_find(arg_source, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
+        r = root_find(arg_source, arg_volume, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
         if (r < 0)
                 return r;
         if (skip > 0 && !type)
@@ -157,14 +189,19 @@ static int find_and_mount(unsigned skip) {
                 return log_oom();
         r = mount_root(path, type, shown);
         if (r < 0)
-                return r;
+                return skip > 0 && r != -ENOMEM ? mount_again(strange) : r;
 
         log_info("Mounted '%s' on '%s'%s.", shown, arg_target,
                  r > 0 ? ", which looks unlike a root: no usr, etc, bin, sbin, lib" : "");
+        if (r > 0) {
+                free_and_replace_str(&strange->path, TAKE_PTR(path));
+                free_and_replace_str(&strange->type, TAKE_PTR(type));
+        }
         return r;
 }
 
 static int run(int argc, char *argv[]) {
+        _cleanup_(strange_done) Strange strange = {};
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -174,11 +211,11 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         /* Of a disk with partitions the first that comes into question may be that of /boot, as where the root is on LVM. */
-        r = find_and_mount(0);
+        r = find_and_mount(0, &strange);
         for (unsigned skip = 1; r > 0 && skip <= SKIP_MAX; skip++) {
-                r = find_and_mount(skip);
-                /* There is no other, or it cannot be had: then it is this one. */
-                if (r < 0 && path_is_mount_point(arg_target) > 0)
+                r = find_and_mount(skip, &strange);
+                /* There is no other, or it cannot be had: then it is this one. But who was asked for a passphrase has meant the other. */
+                if (r < 0 && r != -EKEYREJECTED && path_is_mount_point(arg_target) > 0)
                         return 0;
         }
 

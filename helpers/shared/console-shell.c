@@ -16,6 +16,7 @@
 #include "proc-cmdline.h"
 #include "string-util.h"
 
+#define DRAIN_SEC 2
 #define HANG_UP_USEC (2 * USEC_PER_SEC)
 
 /* What the shell reacts to and this program has to outlive: the keys of the terminal, and its hang-up. */
@@ -26,14 +27,17 @@ static void set_signals(void (*handler)(int)) {
                 (void) signal(ignored_signals[i], handler);
 }
 
-static void set_sane_mode(void) {
+/* A ^S that came over the line, maybe as noise, stops the output, and then a write waits for ever: of a message, and with it of the
+ * reboot that follows. So it means nothing but in a shell, where a person reads. That IXON is cleared lets output go on that was
+ * stopped so. */
+static void set_sane_mode(bool in_shell) {
         struct termios t;
 
         if (tcgetattr(STDIN_FILENO, &t) < 0)
                 return;
 
-        t.c_iflag &= ~(tcflag_t) (IGNBRK | INLCR | IGNCR | IXOFF);
-        t.c_iflag |= BRKINT | ICRNL | IXON;
+        t.c_iflag &= ~(tcflag_t) (IGNBRK | INLCR | IGNCR | IXOFF | IXON);
+        t.c_iflag |= BRKINT | ICRNL | (in_shell ? IXON : 0U);
         t.c_oflag |= OPOST | ONLCR;
         t.c_cflag |= CREAD;
         t.c_lflag |= ISIG | ICANON | ECHO | ECHOE | ECHOK | IEXTEN;
@@ -41,6 +45,8 @@ static void set_sane_mode(void) {
         t.c_cc[VINTR] = 3;    /* ^C */
         t.c_cc[VERASE] = 127; /* backspace, as terminals send it today */
         (void) tcsetattr(STDIN_FILENO, TCSANOW, &t);
+        /* What a program stopped, tcflow(3). */
+        (void) tcflow(STDIN_FILENO, TCOON);
 }
 
 bool console_prepare(void) {
@@ -55,7 +61,7 @@ bool console_prepare(void) {
                 (void) setsid();
                 (void) ioctl(STDIN_FILENO, TIOCSCTTY, 1);
         }
-        set_sane_mode();
+        set_sane_mode(/* in_shell= */ false);
         return true;
 }
 
@@ -78,6 +84,20 @@ bool console_shell_is_locked(void) {
         }
 
         return !allowed;
+}
+
+static void do_nothing(int signal) {
+}
+
+void console_drain(void) {
+        struct sigaction interrupt = { .sa_handler = do_nothing }, old;
+
+        /* No SA_RESTART: somebody may have typed ^S. */
+        (void) sigaction(SIGALRM, &interrupt, &old);
+        (void) alarm(DRAIN_SEC);
+        (void) tcdrain(STDOUT_FILENO);
+        (void) alarm(0);
+        (void) sigaction(SIGALRM, &old, NULL);
 }
 
 void console_forget_input(void) {
@@ -117,6 +137,7 @@ static _noreturn_ void exec_shell(bool have_bash) {
 
         (void) setpgid(0, 0);
         (void) tcsetpgrp(STDIN_FILENO, getpid());
+        set_sane_mode(/* in_shell= */ true);
         set_signals(SIG_DFL);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
@@ -197,6 +218,6 @@ int console_shell(int event_fd) {
         wait_for_end(pid, event_fd);
 
         (void) tcsetpgrp(STDIN_FILENO, getpgrp());
-        set_sane_mode();
+        set_sane_mode(/* in_shell= */ false);
         return 0;
 }

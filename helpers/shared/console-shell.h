@@ -20,6 +20,10 @@ typedef enum ConsoleAnswer {
         CONSOLE_GONE,    /* the terminal was hung up */
 } ConsoleAnswer;
 
+/* Waits, for two seconds at most, until what was written to standard output has left: systemd empties the buffers of a terminal when the
+ * next unit takes it. */
+void console_drain(void);
+
 /* Forgets what was typed: nobody has answered a question that was not asked yet. Call it before the question is shown. */
 void console_forget_input(void);
 

@@ -176,6 +176,18 @@ const char *metadata_tag(const Metadata *m, size_t i) {
         return m->tags[i];
 }
 
+size_t metadata_n_ssh_keys(const Metadata *m) {
+        assert(m);
+        /* Of what is no array jansson says 0. */
+        return MIN(json_array_size(json_object_get(m->root, "ssh_public_keys")), (size_t) METADATA_SSH_KEYS_MAX);
+}
+
+const char *metadata_ssh_key(const Metadata *m, size_t i) {
+        assert(m);
+        assert(i < metadata_n_ssh_keys(m));
+        return json_string_value(json_object_get(json_array_get(json_object_get(m->root, "ssh_public_keys"), i), "key"));
+}
+
 int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret) {
         char key[sizeof("4294967295")];
         json_t *volume, *size;
@@ -200,6 +212,37 @@ int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret) {
                 .export_uri = json_string_value(json_object_get(volume, "export_uri")),
                 .volume_type = json_string_value(json_object_get(volume, "volume_type")),
                 .size = json_is_integer(size) && json_integer_value(size) > 0 ? (uint64_t) json_integer_value(size) : 0,
+        };
+        return 1;
+}
+
+/* Whether the platform says by it that there is nothing. */
+static bool is_nothing(const json_t *value) {
+        return !value || json_is_null(value) || (json_is_string(value) && isempty(json_string_value(value)));
+}
+
+int metadata_ipv6(const Metadata *m, MetadataIpv6 *ret) {
+        json_t *ipv6, *address, *netmask, *gateway;
+
+        assert(m);
+        assert(ret);
+
+        ipv6 = json_object_get(m->root, "ipv6");
+        if (is_nothing(ipv6))
+                return 0;
+        if (!json_is_object(ipv6))
+                return -EINVAL;
+
+        address = json_object_get(ipv6, "address");
+        netmask = json_object_get(ipv6, "netmask");
+        gateway = json_object_get(ipv6, "gateway");
+        if (is_nothing(address) && is_nothing(netmask) && is_nothing(gateway))
+                return 0;
+
+        *ret = (MetadataIpv6) {
+                .address = json_string_value(address),
+                .netmask = json_string_value(netmask),
+                .gateway = json_string_value(gateway),
         };
         return 1;
 }

@@ -12,6 +12,7 @@ typedef struct Metadata Metadata;
 #define METADATA_DEPTH_MAX 16U
 #define METADATA_TAGS_MAX 512U
 #define METADATA_VOLUMES_MAX 16U
+#define METADATA_SSH_KEYS_MAX 512U
 
 typedef struct MetadataVolume {
         const char *id;         /* NULL if the document has none or it is not a string */
@@ -36,9 +37,22 @@ const char *metadata_string(const Metadata *m, const char *path);
 size_t metadata_n_tags(const Metadata *m);
 const char *metadata_tag(const Metadata *m, size_t i);
 
+/* Entries of ssh_public_keys, at most METADATA_SSH_KEYS_MAX. */
+size_t metadata_n_ssh_keys(const Metadata *m);
+/* The key of one of them, any text; NULL if it has none or it is not a string. Lives as long as m. */
+const char *metadata_ssh_key(const Metadata *m, size_t i);
+
 /* Volume "0" is the root. Returns 1 and fills *ret (whose strings live as long as m), 0 if there is no such volume, -EINVAL if
  * it is not an object. */
 _must_check_ int metadata_volume(const Metadata *m, unsigned index, MetadataVolume *ret);
+
+typedef struct MetadataIpv6 {
+        const char *address, *netmask, *gateway; /* texts as they came; NULL: absent or not a string */
+} MetadataIpv6;
+
+/* The member "ipv6", which servers have whose address does not come by router advertisement. Returns 1 and fills *ret (whose
+ * strings live as long as m), 0 if there is none, it is null or all in it is null or empty, -EINVAL if it is not an object. */
+_must_check_ int metadata_ipv6(const Metadata *m, MetadataIpv6 *ret);
 
 /* The text form of the same document, as GET /conf answers it and as the old tools read it: KEY=value lines. *ret is to be
  * freed. Returns 0, -EFBIG (larger than METADATA_TEXT_MAX), -ENOMEM. In metadata-flatten.c. */

@@ -41,6 +41,18 @@ const Option option_table[_OPTION_MAX] = {
                 .default_text = "DHCP on every Ethernet NIC",
                 .help = "Network, as systemd-network-generator(8) reads it; no protocol and no address: DHCP",
         },
+        [OPTION_NO_IPV6] = {
+                .key = "NO_IPV6",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Leave the IPv6 address of the metadata alone; router advertisements are not touched by it",
+        },
+        [OPTION_KEEP_NETWORKING] = {
+                .key = "KEEP_INITRD_NETWORKING",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "Leave the network as it is when the root is on a local disk, too",
+        },
         [OPTION_INITRD_VERBOSE] = {
                 .key = "INITRD_VERBOSE",
                 .where = OPTION_BOTH,
@@ -58,6 +70,12 @@ const Option option_table[_OPTION_MAX] = {
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_BOOL,
                 .help = "Signal no state",
+        },
+        [OPTION_PRE_SHELL] = {
+                .key = "INITRD_PRE_SHELL",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "A shell on the console before anything is attached or mounted, see scaleway-shell(8)",
         },
         [OPTION_BOOT] = {
                 .key = "boot",
@@ -177,7 +195,7 @@ const Option option_table[_OPTION_MAX] = {
                 .key = "INITRD_SKIP_SECONDARY_VOLUMES",
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_BOOL,
-                .help = "The same",
+                .help = "Attach no NBD volume but volume 0 and that of the root",
         },
         [OPTION_WAIT_SECONDARY_VOLUMES] = {
                 .key = "INITRD_WAIT_SECONDARY_VOLUMES",
@@ -286,6 +304,31 @@ const Option option_table[_OPTION_MAX] = {
                 .unit = "scaleway-fetch-modules.service",
                 .variable = "MODULES_SHA256",
                 .help = "Checksum that this archive must have",
+        },
+        [OPTION_POST_SHELL] = {
+                .key = "INITRD_POST_SHELL",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "A shell on the console before the switch to the root, which is mounted and prepared",
+        },
+        [OPTION_DROPBEAR] = {
+                .key = "INITRD_DROPBEAR",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_BOOL,
+                .help = "An ssh server for root, and the boot waits for continue-boot(1), see scaleway-sshd(8)",
+        },
+        [OPTION_DROPBEAR_TIMEOUT] = {
+                .key = "INITRD_DROPBEAR_TIMEOUT",
+                .where = OPTION_BOTH,
+                .type = OPTION_TYPE_SECONDS,
+                .default_text = "no limit",
+                .help = "Seconds after which the boot goes on although nobody has called continue-boot(1), or after a failure reboots",
+        },
+        [OPTION_AUTHORIZED_KEY] = {
+                .key = "AUTHORIZED_KEY",
+                .where = OPTION_TAG,
+                .type = OPTION_TYPE_FOREIGN,
+                .help = "Another key for that server, with an underscore for each blank: ssh-ed25519_AAAA…; several tags, several keys",
         },
         [OPTION_INIT] = {
                 .key = "init",

@@ -12,9 +12,12 @@ typedef enum OptionId {
         OPTION_NO_METADATA,
         OPTION_NOMETADATA,
         OPTION_IP,
+        OPTION_NO_IPV6,
+        OPTION_KEEP_NETWORKING,
         OPTION_INITRD_VERBOSE,
         OPTION_INITRD_DEBUG,
         OPTION_NO_SIGNAL_STATE,
+        OPTION_PRE_SHELL,
         OPTION_BOOT,
         OPTION_MODULES,
         OPTION_ROOT,
@@ -45,6 +48,10 @@ typedef enum OptionId {
         OPTION_DONT_FETCH_KERNEL_MODULES,
         OPTION_MODULES_MIRROR,
         OPTION_MODULES_SHA256,
+        OPTION_POST_SHELL,
+        OPTION_DROPBEAR,
+        OPTION_DROPBEAR_TIMEOUT,
+        OPTION_AUTHORIZED_KEY,
         OPTION_INIT,
         OPTION_FAILURE,
         OPTION_SHELL,
@@ -66,6 +73,7 @@ typedef enum OptionType {
         OPTION_TYPE_ADDRESS, /* numeric IPv4 or IPv6, the latter perhaps in brackets */
         OPTION_TYPE_PATH,    /* absolute */
         OPTION_TYPE_NAME,    /* letters, digits, '.', '_', '-' and ',' */
+        OPTION_TYPE_SECONDS, /* 1 to a day */
         OPTION_TYPE_STRING,
         OPTION_TYPE_URL,     /* http:// or https:// */
         OPTION_TYPE_SHA256,  /* 64 hexadecimal digits */

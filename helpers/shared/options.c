@@ -117,6 +117,13 @@ static const char *check_address(const Option *o, char **value) {
         return is_address(*value) ? NULL : "is not an IP address";
 }
 
+static const char *check_seconds(const Option *o, char **value) {
+        unsigned seconds;
+
+        return parse_unsigned(*value, &seconds) >= 0 && seconds > 0 && seconds <= 86400 ? NULL
+                                                                                         : "is no number of seconds from 1 to 86400";
+}
+
 static const char *check_path(const Option *o, char **value) {
         return (*value)[0] == '/' ? NULL : "is not an absolute path";
 }
@@ -184,6 +191,7 @@ static int check_value(const Option *o, const char *raw, const char *address, ch
                 [OPTION_TYPE_BOOL] = check_bool,
                 [OPTION_TYPE_ENUM] = check_enum,
                 [OPTION_TYPE_ADDRESS] = check_address,
+                [OPTION_TYPE_SECONDS] = check_seconds,
                 [OPTION_TYPE_PATH] = check_path,
                 [OPTION_TYPE_NAME] = check_name,
                 [OPTION_TYPE_URL] = check_url,

@@ -25,4 +25,11 @@ const char *sysroot_path(void);
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
 #define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
+#define RUN_UNLOCK_ENV "scaleway/unlock.env"             /* what scaleway-unlock.service is to unlock */
+#define RUN_UNLOCK "scaleway/unlock"                     /* exists: a passphrase was asked for in this boot */
+#define RUN_UNLOCKED "scaleway/unlocked"                 /* exists: a person has unlocked the root; the mapping's name, newline */
+#define RUN_NEEDS_ROOT "scaleway/needs-root"             /* exists: continue-boot(1) wants something on /sysroot first */
+#define RUN_STEP "scaleway/step"                         /* what the boot waits at, one word, for the prompt of a shell */
+#define RUN_MOTD "scaleway/motd"                         /* the same in words, for who logs in */
+#define RUN_SSHD_DIR "scaleway/sshd"                     /* host key and authorized keys of the initrd's ssh server */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */

@@ -8,6 +8,7 @@
 #include "resolv-conf.h"
 #include "string-util.h"
 
+#define WORDS_MAX 32U /* servers of all NICs; what comes after is not looked at */
 #define DOMAIN_LENGTH_MAX 253U /* RFC 1035, section 2.3.4, without the dot at the end */
 
 static bool interface_is_valid(const char *s) {
@@ -68,59 +69,96 @@ static int next_word(const char **p, char **ret) {
         return 1;
 }
 
-/* Returns the number of servers written, or -ENOMEM. */
-static int write_servers(FILE *f, const char *servers) {
-        unsigned n = 0;
+typedef struct Words {
+        char *words[WORDS_MAX];
+        size_t n;
+} Words;
 
-        while (n < RESOLV_CONF_SERVERS_MAX) {
-                _cleanup_free_ char *word = NULL;
-                int r;
-
-                r = next_word(&servers, &word);
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        break;
-
-                word[strcspn(word, "#")] = '\0';
-                if (nameserver_is_valid(word)) {
-                        (void) fprintf(f, "nameserver %s\n", word);
-                        n++;
-                }
-        }
-
-        return (int) n;
+static void words_done(Words *w) {
+        for (size_t i = 0; i < w->n; i++)
+                free(w->words[i]);
 }
 
-static int write_domains(FILE *f, const char *domains) {
-        unsigned n = 0;
+static bool words_have(const Words *w, const char *word) {
+        for (size_t i = 0; i < w->n; i++)
+                if (streq(w->words[i], word))
+                        return true;
 
-        while (n < RESOLV_CONF_DOMAINS_MAX) {
+        return false;
+}
+
+/* The first words of the list that are valid, each once. A name of the server behind '#' is cut off. */
+static int read_words(const char *list, bool (*is_valid)(const char *word), size_t max, Words *ret) {
+        while (ret->n < MIN(max, (size_t) WORDS_MAX)) {
                 _cleanup_free_ char *word = NULL;
                 int r;
 
-                r = next_word(&domains, &word);
-                if (r < 0)
+                r = next_word(&list, &word);
+                if (r <= 0)
                         return r;
-                if (r == 0)
-                        break;
 
-                if (domain_is_valid(word))
-                        (void) fprintf(f, n++ == 0 ? "search %s" : " %s", word);
+                word[strcspn(word, "#")] = '\0';
+                if (is_valid(word) && !words_have(ret, word))
+                        ret->words[ret->n++] = TAKE_PTR(word);
         }
 
-        if (n > 0)
+        return 0;
+}
+
+static bool is_ipv6(const char *name) {
+        return strchr(name, ':');
+}
+
+/* The first one of another family than the first of all; the number of servers if there is none. */
+static size_t first_of_other_family(const Words *servers) {
+        size_t i;
+
+        for (i = 1; i < servers->n; i++)
+                if (is_ipv6(servers->words[i]) != is_ipv6(servers->words[0]))
+                        break;
+
+        return i;
+}
+
+static void write_servers(FILE *f, const Words *servers) {
+        size_t other = first_of_other_family(servers);
+
+        for (size_t i = 0; i < MIN(servers->n, (size_t) RESOLV_CONF_SERVERS_MAX); i++) {
+                bool take_other = i == RESOLV_CONF_SERVERS_MAX - 1 && other > i && other < servers->n;
+
+                (void) fprintf(f, "nameserver %s\n", servers->words[take_other ? other : i]);
+        }
+}
+
+static int write_domains(FILE *f, const char *list) {
+        _cleanup_(words_done) Words domains = {};
+        int r;
+
+        r = read_words(list, domain_is_valid, RESOLV_CONF_DOMAINS_MAX, &domains);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < domains.n; i++)
+                (void) fprintf(f, i == 0 ? "search %s" : " %s", domains.words[i]);
+        if (domains.n > 0)
                 (void) fputc('\n', f);
         return 0;
 }
 
 int resolv_conf_make(const char *servers, const char *domains, char **ret) {
-        char *text = NULL;
+        _cleanup_(words_done) Words all = {};
+        _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *f;
-        int n, r = 0;
+        int r;
 
         assert(ret);
+
+        r = read_words(servers ?: "", nameserver_is_valid, WORDS_MAX, &all);
+        if (r < 0)
+                return r;
+        if (all.n == 0)
+                return 0;
 
         f = open_memstream(&text, &size);
         if (!f)
@@ -128,22 +166,18 @@ int resolv_conf_make(const char *servers, const char *domains, char **ret) {
 
         /* The C library's own limits, 5 s for each server, would outlast those of the units that resolve names. */
         (void) fputs("# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n", f);
-        n = write_servers(f, servers ?: "");
-        if (n >= 0)
-                r = write_domains(f, domains ?: "");
+        write_servers(f, &all);
+        r = write_domains(f, domains ?: "");
         if (fclose(f) != 0)
                 r = -ENOMEM;
-        if (n <= 0 || r < 0) {
-                free(text);
-                return MIN(n, r);
-        }
+        if (r < 0)
+                return r;
 
-        *ret = text;
+        *ret = TAKE_PTR(text);
         return 1;
 }
 
-/* The value of a line KEY=value, to be freed; NULL if there is no such line. */
-static int state_value(const char *state, const char *key, char **ret) {
+int networkd_state_value(const char *state, const char *key, char **ret) {
         size_t n_key = strlen(key);
 
         *ret = NULL;
@@ -158,17 +192,65 @@ static int state_value(const char *state, const char *key, char **ret) {
         return 0;
 }
 
-int resolv_conf_from_networkd(const char *state, char **ret) {
-        _cleanup_free_ char *servers = NULL, *domains = NULL;
+static bool is_link_local(const char *server) {
+        struct in6_addr a;
+
+        return inet_pton(AF_INET6, server, &a) > 0 && IN6_IS_ADDR_LINKLOCAL(&a);
+}
+
+/* Adds the words of the list, with the NIC's name where it is needed. */
+static int add_servers(FILE *f, const char *nic, const char *list) {
+        for (;;) {
+                _cleanup_free_ char *word = NULL;
+                int r;
+
+                r = next_word(&list, &word);
+                if (r <= 0)
+                        return r;
+                word[strcspn(word, "#")] = '\0';
+                (void) fprintf(f, "%s%s%s ", word, is_link_local(word) ? "%" : "", is_link_local(word) ? nic : "");
+        }
+}
+
+static int add_link(FILE *servers, FILE *domains, const ResolvLink *link) {
+        _cleanup_free_ char *dns = NULL, *search = NULL;
         int r;
 
-        assert(state);
-        assert(ret);
-
-        r = state_value(state, "DNS", &servers);
+        r = networkd_state_value(link->state, "DNS", &dns);
         if (r < 0)
                 return r;
-        r = state_value(state, "DOMAINS", &domains);
+        r = networkd_state_value(link->state, "DOMAINS", &search);
+        if (r < 0)
+                return r;
+
+        (void) fprintf(domains, "%s ", search ?: "");
+        return add_servers(servers, link->nic, dns ?: "");
+}
+
+int resolv_conf_from_links(const ResolvLink *links, size_t n, char **ret) {
+        _cleanup_free_ char *servers = NULL, *domains = NULL;
+        size_t n_servers, n_domains;
+        FILE *s, *d;
+        int r = 0;
+
+        assert(links || n == 0);
+        assert(ret);
+
+        s = open_memstream(&servers, &n_servers);
+        if (!s)
+                return -ENOMEM;
+        d = open_memstream(&domains, &n_domains);
+        if (!d) {
+                (void) fclose(s);
+                return -ENOMEM;
+        }
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = add_link(s, d, links + i);
+        if (fclose(s) != 0)
+                r = -ENOMEM;
+        if (fclose(d) != 0)
+                r = -ENOMEM;
         if (r < 0)
                 return r;
 

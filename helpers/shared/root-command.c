@@ -14,6 +14,7 @@
 
 #define OUTPUT_MAX 65536U /* bytes of each stream that are kept */
 #define MESSAGE_MAX 300U
+#define POLL_USEC (20 * USEC_PER_SEC)
 
 typedef struct Stream {
         int fd; /* ours, to read from; -EBADF after its end */
@@ -54,8 +55,12 @@ static int stream_open(Stream *s, int *ret_theirs) {
         return 0;
 }
 
+static int poll_timeout(usec_t deadline, usec_t now) {
+        return (int) (MIN(deadline - now, POLL_USEC) / USEC_PER_MSEC) + 1;
+}
+
 /* False when the time is over. */
-static bool read_until_end(Stream *output, Stream *errors, usec_t deadline) {
+static bool read_until_end(Stream *output, Stream *errors, usec_t deadline, void (*on_wait)(void)) {
         while (output->fd >= 0 || errors->fd >= 0) {
                 struct pollfd fds[] = {
                         { .fd = output->fd, .events = POLLIN },
@@ -65,7 +70,9 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline) {
 
                 if (now >= deadline)
                         return false;
-                if (poll(fds, ELEMENTSOF(fds), (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) 60000)) <= 0)
+                if (on_wait)
+                        on_wait();
+                if (poll(fds, ELEMENTSOF(fds), poll_timeout(deadline, now)) <= 0)
                         continue;
                 if (fds[0].revents)
                         stream_read(output);
@@ -77,21 +84,24 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline) {
 }
 
 /* A program may go on after it has closed both streams. False when the time is over. */
-static bool wait_for_end(pid_t pid, usec_t deadline) {
+static bool wait_for_end(pid_t pid, usec_t deadline, void (*on_wait)(void)) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
         struct pollfd pidfd = { .fd = fd, .events = POLLIN };
         usec_t now;
 
         if (fd < 0)
                 return true; /* an old kernel: only waitpid() is left */
-        while ((now = now_usec()) < deadline)
-                if (poll(&pidfd, 1, (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) 60000)) > 0)
+        while ((now = now_usec()) < deadline) {
+                if (on_wait)
+                        on_wait();
+                if (poll(&pidfd, 1, poll_timeout(deadline, now)) > 0)
                         return true;
+        }
 
         return false;
 }
 
-static int spawn(const char *const argv[], int output_fd, int error_fd, pid_t *ret) {
+static int spawn(const char *const argv[], bool person, int output_fd, int error_fd, pid_t *ret) {
         static const char *const environment[] = {
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                 "LC_ALL=C",
@@ -111,10 +121,12 @@ static int spawn(const char *const argv[], int output_fd, int error_fd, pid_t *r
                 return -r;
         }
 
-        /* A group of its own, so that what it has started can be killed with it. */
-        r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        /* A group of its own, so that what it has started can be killed with it; but only ours may read from a terminal. */
+        if (!person) {
+                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+                if (r == 0)
+                        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        }
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
         if (r == 0)
@@ -140,16 +152,12 @@ static int last_line(Stream *s, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-int root_command(const char *const argv[], usec_t deadline, char **ret_output, char **ret_message) {
+static int run(const char *const argv[], bool person, usec_t deadline, void (*on_wait)(void), char **ret_output, char **ret_message) {
         _cleanup_(stream_done) Stream output = { .fd = -EBADF }, errors = { .fd = -EBADF };
         _cleanup_close_ int output_fd = -EBADF, error_fd = -EBADF;
         bool in_time;
         int r, status;
         pid_t pid;
-
-        assert(argv && argv[0]);
-        assert(ret_output);
-        assert(ret_message);
 
         r = stream_open(&output, &output_fd);
         if (r < 0)
@@ -157,13 +165,13 @@ int root_command(const char *const argv[], usec_t deadline, char **ret_output, c
         r = stream_open(&errors, &error_fd);
         if (r < 0)
                 return r;
-        r = spawn(argv, output_fd, error_fd, &pid);
+        r = spawn(argv, person, output_fd, error_fd, &pid);
         if (r < 0)
                 return r;
         output_fd = safe_close(output_fd);
         error_fd = safe_close(error_fd);
 
-        in_time = read_until_end(&output, &errors, deadline) && wait_for_end(pid, deadline);
+        in_time = read_until_end(&output, &errors, deadline, on_wait) && wait_for_end(pid, deadline, on_wait);
         if (!in_time)
                 (void) kill(-pid, SIGKILL);
         /* One that sleeps in the kernel does not end even now; the unit's own time limit is for that. */
@@ -182,4 +190,21 @@ int root_command(const char *const argv[], usec_t deadline, char **ret_output, c
         output.text[output.size] = '\0';
         *ret_output = TAKE_PTR(output.text);
         return WEXITSTATUS(status);
+}
+
+int root_command(const char *const argv[], usec_t deadline, char **ret_output, char **ret_message) {
+        assert(argv && argv[0]);
+        assert(ret_output);
+        assert(ret_message);
+
+        return run(argv, /* person= */ false, deadline, /* on_wait= */ NULL, ret_output, ret_message);
+}
+
+int root_command_person(const char *const argv[], void (*on_wait)(void), char **ret_message) {
+        _cleanup_free_ char *output = NULL;
+
+        assert(argv && argv[0]);
+        assert(ret_message);
+
+        return run(argv, /* person= */ true, USEC_INFINITY, on_wait, &output, ret_message);
 }

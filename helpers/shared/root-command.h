@@ -10,3 +10,8 @@
  * status; -ENOENT if there is no such program; -ETIMEDOUT; -EPROTO if a signal ended it; another negative errno.
  * *ret_message is written for -ETIMEDOUT and -EPROTO, too. */
 _must_check_ int root_command(const char *const argv[], usec_t deadline, char **ret_output, char **ret_message);
+
+/* The same for a program that may ask a person, and so has no time limit: it keeps our standard input and process group, so that it
+ * can ask at a terminal, and what it prints to standard output is lost. on_wait (may be NULL) is called before it is waited for and every
+ * few seconds from then on. */
+_must_check_ int root_command_person(const char *const argv[], void (*on_wait)(void), char **ret_message);

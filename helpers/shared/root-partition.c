@@ -18,8 +18,10 @@
 
 #define GPT_LINUX "0fc63daf-8483-4772-8e79-3d69d8477de4"
 #define GPT_LVM "e6d6d379-f507-44c2-a23c-238f2a3df928"
+#define GPT_LUKS "ca7d7ccb-63ed-4c53-861c-1742536059cc"
 #define DOS_LINUX "0x83"
 #define DOS_LVM "0x8e"
+#define DOS_LUKS "0xe8"
 
 void root_table_done(RootTable *t) {
         for (size_t i = 0; i < t->n_partitions; i++) {
@@ -66,8 +68,10 @@ static const Rule rules[] = {
         { ROOT_TABLE_GPT, .type = GPT_ROOT  },
         { ROOT_TABLE_GPT, .type = GPT_LINUX },
         { ROOT_TABLE_GPT, .type = GPT_LVM   },
+        { ROOT_TABLE_GPT, .type = GPT_LUKS  },
         { ROOT_TABLE_DOS, .type = DOS_LINUX },
         { ROOT_TABLE_DOS, .type = DOS_LVM   },
+        { ROOT_TABLE_DOS, .type = DOS_LUKS  },
 };
 
 /* The number of the first rule that it meets, or how many there are. */

@@ -34,8 +34,9 @@ _must_check_ int root_table_add(RootTable *t, unsigned number, const char *name,
  * and of several that meet it the one with the lowest number:
  *
  *   GPT  1. its name is exactly "root"   2. its type is that of a root file system of this architecture, as in the
- *        Discoverable Partitions Specification   3. its type is Linux   4. its type is LVM
- *   DOS  1. its type is 0x83, Linux, primary or logical   2. its type is 0x8e, LVM
+ *        Discoverable Partitions Specification   3. its type is Linux   4. its type is LVM   5. its type is
+ *        LUKS
+ *   DOS  1. its type is 0x83, Linux, primary or logical   2. its type is 0x8e, LVM   3. its type is 0xe8, LUKS
  *
  * One without a size is passed over. */
 _pure_ const RootPartition *root_partition_choose(const RootTable *t, const RootPartition *after);

@@ -14,6 +14,7 @@ static void blkid_probe_freep(blkid_probe *p) {
 void root_probe_done(RootProbe *p) {
         free(p->type);
         free(p->label);
+        free(p->uuid);
         free(p->words);
         root_table_done(&p->table);
         *p = (RootProbe) {};
@@ -69,7 +70,7 @@ static int read_table(blkid_probe probe, const char *type, RootTable *t) {
 
 /* What was found, into *ret. */
 static int take_results(blkid_probe probe, RootProbe *ret) {
-        const char *type = NULL, *usage = NULL, *table = NULL, *label = NULL;
+        const char *type = NULL, *usage = NULL, *table = NULL, *label = NULL, *uuid = NULL;
         int r;
 
         (void) blkid_probe_lookup_value(probe, "TYPE", &type, NULL);
@@ -80,6 +81,11 @@ static int take_results(blkid_probe probe, RootProbe *ret) {
                 if (r < 0)
                         return r;
         }
+        if (blkid_probe_lookup_value(probe, "UUID", &uuid, NULL) == 0) {
+                r = strdup_to(&ret->uuid, uuid);
+                if (r < 0)
+                        return r;
+        }
 
         if (type && streq_ptr(usage, "filesystem")) {
                 ret->content = ROOT_CONTENT_FILE_SYSTEM;
@@ -87,7 +93,9 @@ static int take_results(blkid_probe probe, RootProbe *ret) {
                 return r < 0 ? r : asprintf_to(&ret->words, "a file system of type '%s'", type);
         }
         if (type) {
-                ret->content = streq(type, "LVM2_member") ? ROOT_CONTENT_LVM : ROOT_CONTENT_OTHER;
+                ret->content = streq(type, "LVM2_member")   ? ROOT_CONTENT_LVM
+                               : streq(type, "crypto_LUKS") ? ROOT_CONTENT_LUKS
+                                                            : ROOT_CONTENT_OTHER;
                 return asprintf_to(&ret->words, "'%s' data, not a file system", type);
         }
         if (!table) {
@@ -119,7 +127,7 @@ int root_probe(const char *path, RootProbe *ret) {
                 return errno > 0 ? -errno : -ENOMEM;
 
         (void) blkid_probe_enable_superblocks(probe, 1);
-        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_LABEL);
+        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
         (void) blkid_probe_enable_partitions(probe, 1);
 
         errno = 0;

@@ -7,6 +7,7 @@
 typedef enum RootContent {
         ROOT_CONTENT_FILE_SYSTEM,
         ROOT_CONTENT_LVM,   /* a physical volume */
+        ROOT_CONTENT_LUKS,  /* encrypted */
         ROOT_CONTENT_TABLE, /* partitions, and no file system beside them */
         ROOT_CONTENT_OTHER, /* other data, or several things at once */
         ROOT_CONTENT_NOTHING, /* nothing that is known: no data, or data of no known kind */
@@ -16,6 +17,7 @@ typedef struct RootProbe {
         RootContent content;
         char *type;  /* of the file system, else NULL */
         char *label; /* of the same or of other data, any bytes; NULL: none */
+        char *uuid;  /* of the same, any bytes; NULL: none */
         char *words; /* to end a sentence "/dev/nbd0 holds …": "a GPT partition table, not a file system" */
         RootTable table;
 } RootProbe;

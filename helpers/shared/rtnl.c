@@ -1,37 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include "alloc-util.h"
+#include "rtnl-internal.h"
 #include "rtnl.h"
-
-#define ANSWER_SIZE 32768U /* the kernel fills a dump up to 32K a message */
 
 typedef struct Dump {
         DefaultRoute *routes;
         size_t n;
 } Dump;
-
-static void mnl_socket_closep(struct mnl_socket **s) {
-        if (*s)
-                (void) mnl_socket_close(*s);
-}
-
-static int attribute_cb(const struct nlattr *a, void *data) {
-        const struct nlattr **attributes = data;
-
-        if (mnl_attr_type_valid(a, RTA_MAX) > 0)
-                attributes[mnl_attr_get_type(a)] = a;
-
-        return MNL_CB_OK;
-}
-
-static uint32_t attribute_u32(const struct nlattr *a, uint32_t unset) {
-        return a && mnl_attr_get_payload_len(a) >= sizeof(uint32_t) ? mnl_attr_get_u32(a) : unset;
-}
 
 static int route_cb(const struct nlmsghdr *header, void *data) {
         const struct nlattr *attributes[RTA_MAX + 1] = {};
@@ -47,68 +25,24 @@ static int route_cb(const struct nlmsghdr *header, void *data) {
             (message->rtm_flags & RTM_F_CLONED))
                 return MNL_CB_OK;
 
-        (void) mnl_attr_parse(header, sizeof(*message), attribute_cb, attributes);
-        if (attribute_u32(attributes[RTA_TABLE], message->rtm_table) != RT_TABLE_MAIN || !attributes[RTA_OIF] ||
+        rtnl_attributes(header, sizeof(*message), attributes, RTA_MAX);
+        if (rtnl_attribute_u32(attributes[RTA_TABLE], message->rtm_table) != RT_TABLE_MAIN || !attributes[RTA_OIF] ||
             dump->n >= DEFAULT_ROUTES_MAX)
                 return MNL_CB_OK;
 
         route = &dump->routes[dump->n++];
         *route = (DefaultRoute) {
-                .ifindex = attribute_u32(attributes[RTA_OIF], 0),
-                .nexthop_id = attribute_u32(attributes[RTA_NH_ID], 0),
-                .priority = attribute_u32(attributes[RTA_PRIORITY], 0),
+                .ifindex = rtnl_attribute_u32(attributes[RTA_OIF], 0),
+                .nexthop_id = rtnl_attribute_u32(attributes[RTA_NH_ID], 0),
+                .priority = rtnl_attribute_u32(attributes[RTA_PRIORITY], 0),
                 .has_gateway = attributes[RTA_GATEWAY],
-                .gateway.s_addr = attribute_u32(attributes[RTA_GATEWAY], 0),
+                .gateway.s_addr = rtnl_attribute_u32(attributes[RTA_GATEWAY], 0),
                 .tos = message->rtm_tos,
                 .scope = message->rtm_scope,
                 .protocol = message->rtm_protocol,
         };
 
         return MNL_CB_OK;
-}
-
-static int open_socket(struct mnl_socket **ret) {
-        /* The kernel answers at once; the limit is for what nobody foresees. */
-        static const struct timeval timeout = { .tv_sec = 5 };
-        _cleanup_(mnl_socket_closep) struct mnl_socket *s = NULL;
-
-        s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        if (!s || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
-                return -errno;
-        if (setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-                return -errno;
-
-        *ret = TAKE_PTR(s);
-        return 0;
-}
-
-/* Sends the request and hands each answer to the callback until the kernel says that it is the last. */
-static int talk(struct nlmsghdr *request, mnl_cb_t callback, void *data) {
-        _cleanup_(mnl_socket_closep) struct mnl_socket *s = NULL;
-        _cleanup_free_ char *answer = NULL;
-        int r;
-
-        answer = malloc(ANSWER_SIZE);
-        if (!answer)
-                return -ENOMEM;
-
-        r = open_socket(&s);
-        if (r < 0)
-                return r;
-        if (mnl_socket_sendto(s, request, request->nlmsg_len) < 0)
-                return -errno;
-
-        do {
-                ssize_t n = mnl_socket_recvfrom(s, answer, ANSWER_SIZE);
-
-                if (n < 0)
-                        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-                r = mnl_cb_run(answer, (size_t) n, request->nlmsg_seq, mnl_socket_get_portid(s), callback, data);
-                if (r < 0)
-                        return -errno;
-        } while (r > MNL_CB_STOP);
-
-        return 0;
 }
 
 int rtnl_default_routes(DefaultRoute **ret, size_t *ret_n) {
@@ -133,7 +67,7 @@ int rtnl_default_routes(DefaultRoute **ret, size_t *ret_n) {
         message->rtm_family = AF_INET;
 
         dump = (Dump) { .routes = routes };
-        r = talk(header, route_cb, &dump);
+        r = rtnl_talk(header, route_cb, &dump);
         if (r < 0)
                 return r;
 
@@ -171,7 +105,7 @@ int rtnl_delete_default_route(const DefaultRoute *route) {
                         mnl_attr_put_u32(header, RTA_GATEWAY, route->gateway.s_addr);
         }
 
-        r = talk(header, NULL, NULL);
+        r = rtnl_talk(header, NULL, NULL);
         return r == -ESRCH ? 0 : r;
 }
 

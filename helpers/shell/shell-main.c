@@ -2,19 +2,17 @@
 /* A shell on the console in the middle of the boot, for a person who goes on by leaving it, or with continue-boot from
  * elsewhere.
  *
- * Runs from scaleway-none.service, in place of what mounts the root in other modes: with --until-root it does not end before
- * something is mounted on /sysroot. There is no limit to its time; who asked for it wants to have it. */
+ * Runs from scaleway-pre-shell.service, before anything is attached; from scaleway-post-shell.service, before the switch; from
+ * scaleway-continue.service, beside the ssh server, where the shell has to be asked for; and from scaleway-none.service, in place of what
+ * mounts the root in other modes: with --until-root it does not end before something is mounted on /sysroot. There is no limit to its
+ * time, unless there is one with --timeout; who asked for it wants to have it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc-util.h"
+#include "boot-step.h"
 #include "console-shell.h"
-#include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
 #include "mount-point.h"
@@ -26,7 +24,11 @@
 #define SHORT_LIFE_USEC (2 * USEC_PER_SEC)
 #define SHORT_LIVES_MAX 3U
 
+static bool arg_ask = false;
+static bool arg_only_shell = false;
 static bool arg_until_root = false;
+static const char *arg_step = "initrd";
+static unsigned arg_timeout = 0; /* none */
 static const char *arg_message = NULL;
 
 static void help(void) {
@@ -35,6 +37,10 @@ static void help(void) {
                "Show the message, offer a shell on standard input, and end when it is left or when\n"
                "continue-boot(1) is called.\n"
                "\n"
+               "     --step=NAME           What the boot waits at, for the prompt\n"
+               "     --ask                 A shell only for who presses Enter\n"
+               "     --only-shell          Where no shell can be offered do not wait, either\n"
+               "     --timeout=SECONDS     Unless a shell was begun before, wait no longer; empty: no limit\n"
                "     --until-root          Not before something is mounted on /sysroot\n"
                "  -h --help                Show this help\n"
                "     --version             Show the version\n",
@@ -42,14 +48,18 @@ static void help(void) {
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_UNTIL_ROOT };
+        enum { ARG_VERSION = 0x100, ARG_ASK, ARG_ONLY_SHELL, ARG_STEP, ARG_TIMEOUT, ARG_UNTIL_ROOT };
         static const struct option options[] = {
-                { "help",       no_argument, NULL, 'h'            },
-                { "version",    no_argument, NULL, ARG_VERSION    },
-                { "until-root", no_argument, NULL, ARG_UNTIL_ROOT },
+                { "help",       no_argument,       NULL, 'h'            },
+                { "version",    no_argument,       NULL, ARG_VERSION    },
+                { "step",       required_argument, NULL, ARG_STEP       },
+                { "ask",        no_argument,       NULL, ARG_ASK        },
+                { "only-shell", no_argument,       NULL, ARG_ONLY_SHELL },
+                { "timeout",    required_argument, NULL, ARG_TIMEOUT    },
+                { "until-root", no_argument,       NULL, ARG_UNTIL_ROOT },
                 {}
         };
-        int c;
+        int c, r;
 
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
                 switch (c) {
@@ -59,6 +69,20 @@ static int parse_argv(int argc, char *argv[]) {
                 case ARG_VERSION:
                         puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
                         return 0;
+                case ARG_ASK:
+                        arg_ask = true;
+                        break;
+                case ARG_ONLY_SHELL:
+                        arg_only_shell = true;
+                        break;
+                case ARG_STEP:
+                        arg_step = optarg;
+                        break;
+                case ARG_TIMEOUT:
+                        r = isempty(optarg) ? 0 : parse_timeout_option(optarg, &arg_timeout);
+                        if (r < 0)
+                                return r;
+                        break;
                 case ARG_UNTIL_ROOT:
                         arg_until_root = true;
                         break;
@@ -69,6 +93,8 @@ static int parse_argv(int argc, char *argv[]) {
 
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Expected one message, see --help.");
+        if (arg_until_root && (arg_timeout > 0 || arg_only_shell))
+                return log_error_errno(EINVAL, "--until-root goes on with a root only.");
 
         arg_message = argv[optind];
         return 1;
@@ -79,55 +105,28 @@ static void say(const char *text) {
         (void) fflush(stdout);
 }
 
-/* Read and write: a FIFO without a writer would be readable for ever. */
-static int fifo_open(const char *path) {
-        int fd;
-
-        if ((unlink(path) < 0 && errno != ENOENT) || mkfifo(path, 0600) < 0)
-                return log_error_errno(errno, "Failed to create '%s': %m", path);
-        fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return log_error_errno(errno, "Failed to open '%s': %m", path);
-
-        return fd;
-}
-
-/* Forgets a call. */
-static void forget_call(int fifo_fd) {
-        char buffer[64];
-
-        (void) !read(fifo_fd, buffer, sizeof(buffer));
-}
-
 static bool may_go_on(void) {
         return !arg_until_root || path_is_mount_point(sysroot_path()) > 0;
 }
 
-static void wait_for_call(int fifo_fd) {
-        struct pollfd p = { .fd = fifo_fd, .events = POLLIN };
-
-        while (poll(&p, 1, -1) <= 0)
-                ;
-}
-
-/* Returns when the shell was left, or continue-boot called. False if there can be no shell here any more. */
-static bool run_shell(int fifo_fd) {
+/* Returns when the shell was left, continue-boot called, or the time is over. False if there can be no shell here any more. */
+static bool run_shell(int call_fd, usec_t deadline) {
         static unsigned short_lives = 0;
         usec_t begin;
         int r;
 
-        if (short_lives >= SHORT_LIVES_MAX) {
+        if (arg_ask || short_lives >= SHORT_LIVES_MAX) {
                 ConsoleAnswer answer;
 
                 console_forget_input();
                 say("Press Enter for a shell.");
-                answer = console_wait_for_enter(USEC_INFINITY, fifo_fd);
+                answer = console_wait_for_enter(deadline, call_fd);
                 if (answer != CONSOLE_ENTER)
-                        return answer == CONSOLE_EVENT;
+                        return answer != CONSOLE_GONE;
         }
 
         begin = now_usec();
-        r = console_shell(fifo_fd);
+        r = console_shell(call_fd);
         if (r < 0) {
                 log_warning_errno(r, "Failed to start a shell, continue-boot(1) lets the boot go on: %m");
                 return false;
@@ -138,13 +137,15 @@ static bool run_shell(int fifo_fd) {
 }
 
 /* One shell after the other until the boot may go on. */
-static void offer(int fifo_fd, bool have_shell) {
+static void offer(int call_fd, bool have_shell) {
+        usec_t deadline = arg_timeout > 0 ? now_usec() + arg_timeout * USEC_PER_SEC : USEC_INFINITY;
+
         for (;;) {
                 if (have_shell)
-                        have_shell = run_shell(fifo_fd);
+                        have_shell = run_shell(call_fd, deadline);
                 if (!have_shell)
-                        wait_for_call(fifo_fd);
-                forget_call(fifo_fd);
+                        (void) boot_step_wait(call_fd, deadline);
+                boot_step_forget_call(call_fd);
                 if (may_go_on())
                         return;
 
@@ -155,10 +156,8 @@ static void offer(int fifo_fd, bool have_shell) {
 }
 
 static int run(int argc, char *argv[]) {
-        _cleanup_free_ char *fifo = NULL;
-        _cleanup_close_ int fifo_fd = -EBADF;
         bool have_shell, locked;
-        int r;
+        int r, call_fd;
 
         log_setup(LOG_TARGET_AUTO);
 
@@ -166,23 +165,26 @@ static int run(int argc, char *argv[]) {
         if (r <= 0)
                 return r;
 
-        r = run_path(RUN_CONTINUE, &fifo);
-        if (r < 0)
-                return log_oom();
-        fifo_fd = fifo_open(fifo);
-        if (fifo_fd < 0)
-                return fifo_fd;
+        boot_step_show(arg_step, arg_message);
+        call_fd = boot_step_open(arg_until_root);
+        if (call_fd < 0)
+                return log_error_errno(call_fd, "Failed to prepare for continue-boot(1): %m");
 
         locked = console_shell_is_locked();
         have_shell = console_prepare() && !locked;
         say(arg_message);
+        if (arg_timeout > 0)
+                printf("It goes on by itself in %u s.\n", arg_timeout);
         if (!have_shell)
                 say(locked ? "No shell is offered here, because of rd.shell=0." : "No shell is offered here: this is no terminal.");
 
-        offer(fifo_fd, have_shell);
+        if (have_shell || !arg_only_shell)
+                offer(call_fd, have_shell);
 
-        (void) unlink(fifo);
+        call_fd = boot_step_close(call_fd);
+        boot_step_hide();
         say("The boot goes on.");
+        console_drain();
         return 0;
 }
 

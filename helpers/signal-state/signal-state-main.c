@@ -19,6 +19,7 @@
 #include "platform-request.h"
 #include "state-file.h"
 #include "string-util.h"
+#include "user-data.h"
 
 /* The boot goes on, and "booted" says more, so there is no point in insisting on the first state. "booted" is insisted
  * on: a server that has not sent it is powered off after some five minutes. */
@@ -170,6 +171,7 @@ static int send_state(const Platform *platform, const StateFile *file, Retry *re
                                      .path = "/state",
                                      .content_type = "application/json",
                                      .body = body,
+                                     .body_size = strlen(body),
                              },
                              &response);
         if (r < 0)
@@ -213,47 +215,23 @@ static int signal_state(const Platform *platform, StateFile *file, Retry *retry)
         return send_state(platform, file, retry, body);
 }
 
-/* KEY: read, KEY=VALUE: write, KEY=: delete. *ret_path is to be freed, *ret_value is part of s. */
-static int parse_user_data(const char *s, const char **ret_method, char **ret_path, const char **ret_value) {
-        const char *equals = strchr(s, '=');
-        _cleanup_free_ char *key = NULL, *escaped = NULL;
-
-        if (equals == s)
-                return -EINVAL;
-
-        key = strndup(s, equals ? (size_t) (equals - s) : strlen(s));
-        if (!key)
-                return -ENOMEM;
-        escaped = http_escape(key);
-        if (!escaped)
-                return -ENOMEM;
-
-        *ret_method = !equals ? "GET" : equals[1] ? "PATCH" : "DELETE";
-        *ret_value = equals ? empty_to_null(equals + 1) : NULL;
-        return asprintf_to(ret_path, "/user_data/%s", escaped);
-}
-
+/* KEY: read, KEY=VALUE: write, KEY=: delete. */
 static int user_data(const Platform *platform, Retry *retry) {
         _cleanup_(http_response_done) HttpResponse response = {};
-        _cleanup_free_ char *path = NULL;
-        const char *method, *value;
+        const char *equals = strchr(arg_user_data, '='), *value = equals ? empty_to_null(equals + 1) : NULL;
+        _cleanup_free_ char *key = NULL;
         int r;
 
-        r = parse_user_data(arg_user_data, &method, &path, &value);
-        if (r == -ENOMEM)
-                return log_oom();
-        if (r < 0)
+        if (equals == arg_user_data)
                 return usage_error();
+        key = strndup(arg_user_data, equals ? (size_t) (equals - arg_user_data) : strlen(arg_user_data));
+        if (!key)
+                return log_oom();
+        if (key[0] != '\0' && !user_data_key_is_valid(key))
+                return log_error_errno(EINVAL, USER_DATA_KEY_RULE);
 
-        r = platform_request(platform, retry,
-                             &(PlatformRequest) {
-                                     .method = method,
-                                     .path = path,
-                                     .content_type = value ? "text/plain" : NULL,
-                                     .body = value,
-                                     .privileged = true,
-                             },
-                             &response);
+        r = user_data_request(platform, retry, !equals ? "GET" : value ? "PATCH" : "DELETE", key, value,
+                              value ? strlen(value) : 0, &response);
         if (r == -EACCES || r == -EPERM)
                 return log_error_errno(r, "User data is answered only to a source port below 1024: run this as root.");
         if (r < 0)
@@ -279,7 +257,6 @@ static int run(int argc, char *argv[]) {
         _cleanup_(state_file_done) StateFile file = { .dir_fd = -EBADF, .lock_fd = -EBADF };
         _cleanup_(platform_done) Platform platform = {};
         _cleanup_(retry_done) Retry retry = { .fd = -EBADF };
-        _cleanup_free_ char *address = NULL;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -300,11 +277,8 @@ static int run(int argc, char *argv[]) {
         r = arg_state ? state_file_open(&file) : 0;
         if (r < 0)
                 log_debug_errno(r, "Failed to open /run/scaleway, so the order of states is not kept: %m");
-        r = state_file_address(&file, &address);
-        if (r == -ENOMEM)
-                return log_oom();
 
-        r = platform_init(&platform, address);
+        r = platform_init(&platform);
         if (r == -EINVAL)
                 return log_error_errno(r, "METADATA_IP or METADATA_PORT is malformed.");
         if (r < 0)

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Disks made from the root image: with partitions, with LVM, with btrfs. Sparse files only: neither loop devices nor
-device-mapper are needed, and so LVM's metadata are written here, as lvm itself lays them out (lib/format_text of LVM2).
+"""Disks made from the root image: with partitions, with LVM, with btrfs, with LUKS. Sparse files only: neither loop devices nor
+device-mapper are needed, and so LVM's metadata are written here, as lvm itself lays them out (lib/format_text of LVM2), and what
+dm-crypt would encrypt is encrypted here.
 
     bench.build_disk(disks.partitioned, "gpt", [Partition(LINUX, name="root", content=ROOT)])"""
 
+import ctypes
+import ctypes.util
 import dataclasses
 import json
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -21,6 +25,7 @@ LVM = "lvm"  # content: an LVM physical volume with the root image on a logical 
 
 GPT_LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 GPT_LVM = "e6d6d379-f507-44c2-a23c-238f2a3df928"
+GPT_LUKS = "ca7d7ccb-63ed-4c53-861c-1742536059cc"
 GPT_EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 GPT_SWAP = "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 DOS_LINUX, DOS_SWAP, DOS_EXTENDED = "83", "82", "5"
@@ -29,6 +34,7 @@ GROUP = "test-group"
 EXTENT = 4 * MIB
 PE_START = MIB  # of the physical volume: before it is the metadata area
 MDA_START = 4096
+LUKS_OFFSET = 16 * MIB  # of the data: before it is the header
 CRC_INITIAL = 0xF597A6CF
 
 
@@ -97,6 +103,71 @@ def swap_header(size):
 def luks_header():
     """Of version 1, as far as it says what it is."""
     return b"LUKS\xba\xbe" + struct.pack(">H", 1) + b"aes".ljust(32, b"\0") + b"xts-plain64".ljust(32, b"\0") + bytes(448)
+
+
+def encrypted(root, path, passphrase, *options, build=None, kind="luks2"):
+    """LUKS on the whole disk: the root image, made small as every byte of it is encrypted, or what build(root image, path) makes of
+    that. options: of cryptsetup luksFormat; a key slot that takes no time to try, if there are none. Returns the volume's UUID."""
+    need("cryptsetup", "resize2fs")
+    key = os.urandom(64)
+    options = options or ("--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
+    sector = 4096 if kind == "luks2" else SECTOR
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
+        small, clear, key_file = (os.path.join(folder, name) for name in ("small", "clear", "key"))
+        shrink(root, small)
+        if build:
+            build(small, clear)
+            os.unlink(small)
+        else:
+            os.rename(small, clear)
+        with open(key_file, "wb") as f:
+            f.write(key)
+        with open(path, "wb") as f:
+            f.truncate(LUKS_OFFSET + os.path.getsize(clear))
+        run("cryptsetup", "luksFormat", "--batch-mode", f"--type={kind}", "--cipher=aes-xts-plain64", "--key-size=512",
+            f"--volume-key-file={key_file}", f"--offset={LUKS_OFFSET // SECTOR}", *options,
+            *(["--sector-size=4096"] if kind == "luks2" else []), "--key-file=-", path, input=passphrase)  # fmt: skip
+        encrypt(clear, path, key, sector)
+    return run("cryptsetup", "luksUUID", path).strip()
+
+
+def shrink(root, path, spare=64):
+    """A copy of the file system that is as small as it gets, and spare MiB more."""
+    run("cp", "--sparse=always", "--reflink=auto", root, path)
+    blocks = int(re.search(r"minimum size of the filesystem: (\d+)", run("resize2fs", "-f", "-P", path))[1])
+    # Whole extents, for LVM.
+    size = -(-(blocks * 4096 + spare * MIB) // EXTENT) * EXTENT
+    if size < os.path.getsize(root):
+        run("resize2fs", "-f", path, f"{size // 1024}K")
+        os.truncate(path, size)
+
+
+def encrypt(clear, path, key, sector):
+    """As dm-crypt's aes-xts-plain64: the tweak is the number of the sector, in units of 512 bytes whatever its size."""
+    crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
+    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_256_xts"):
+        getattr(crypto, name).restype = ctypes.c_void_p
+    context, cipher = (ctypes.c_void_p(f()) for f in (crypto.EVP_CIPHER_CTX_new, crypto.EVP_aes_256_xts))
+    check_crypto(crypto.EVP_EncryptInit_ex(context, cipher, None, key, bytes(16)))
+    output, length = ctypes.create_string_buffer(MIB), ctypes.c_int()
+    position = 0
+    with open(clear, "rb") as source, open(path, "r+b") as target:
+        target.seek(LUKS_OFFSET)
+        while data := source.read(MIB):
+            source_buffer = ctypes.create_string_buffer(data, len(data))
+            for at in range(0, len(data), sector):
+                tweak = (position // SECTOR).to_bytes(16, "little")
+                check_crypto(crypto.EVP_EncryptInit_ex(context, None, None, None, tweak))
+                check_crypto(crypto.EVP_EncryptUpdate(context, ctypes.byref(output, at), ctypes.byref(length),
+                                                      ctypes.byref(source_buffer, at), sector))  # fmt: skip
+                position += sector
+            target.write(output.raw[: len(data)])
+    crypto.EVP_CIPHER_CTX_free(context)
+
+
+def check_crypto(ok):
+    if ok != 1:
+        raise RuntimeError("libcrypto refused to encrypt")
 
 
 def fat_header(size, label):

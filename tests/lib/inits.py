@@ -36,24 +36,37 @@ def root(kind):
 def build(kind, path):
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as name:
         tree = pathlib.Path(name) / "tree"
-        packages = ",".join([*PACKAGES, *KINDS[kind]])
-        bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={packages}", SUITE, str(tree),
-                         image.mirror()])  # fmt: skip
-        strip(tree)
-        bench_peers.run(["truncate", f"--size={SIZE}", path])
-        bench_peers.run([find("mke2fs"), "-q", "-t", "ext4", "-L", "root", "-E", "assume_storage_prezeroed=1", "-d", str(tree), path])
+        bootstrap(tree, [*PACKAGES, *KINDS[kind]])
+        write_files(tree, FILES)
+        set_getty(tree)
+        pack(tree, path, SIZE)
 
 
-def strip(tree):
+def bootstrap(tree, packages):
+    """What a server has of them: no documentation, no package lists, an empty /dev, and the usual password."""
+    bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={','.join(packages)}", SUITE, str(tree),
+                     image.mirror()])  # fmt: skip
     for name in [*WITHOUT, "dev"]:
         for path in (tree / name).glob("*"):
             bench_peers.remove(path)
-    for name, text in FILES.items():
-        (tree / name).write_text(text)
-    inittab = tree / "etc/inittab"
-    lines = [line for line in inittab.read_text().splitlines(keepends=True) if "getty" not in line]
-    inittab.write_text("".join(lines) + GETTY)
     password = subprocess.run(["openssl", "passwd", "-6", image.ROOT_PASSWORD], check=True, capture_output=True, text=True).stdout
     shadow = tree / "etc/shadow"
     others = [line for line in shadow.read_text().splitlines(keepends=True) if not line.startswith("root:")]
     shadow.write_text("".join([f"root:{password.strip()}:20000:0:99999:7:::\n", *others]))
+
+
+def write_files(tree, files):
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+
+
+def set_getty(tree):
+    inittab = tree / "etc/inittab"
+    lines = [line for line in inittab.read_text().splitlines(keepends=True) if "getty" not in line]
+    inittab.write_text("".join(lines) + GETTY)
+
+
+def pack(tree, path, size):
+    bench_peers.run(["truncate", f"--size={size}", path])
+    bench_peers.run([find("mke2fs"), "-q", "-t", "ext4", "-L", "root", "-E", "assume_storage_prezeroed=1", "-d", str(tree), path])

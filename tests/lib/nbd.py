@@ -4,10 +4,18 @@ which is a sparse copy of the test's own."""
 
 import os
 
+import cpio
 from process import Child, need, wait_until
 
 EXPORT = "root"
 PORT = 10809
+
+
+def shorter(seconds):
+    """An overlay: the root's NBD server is tried for so long, and not for five minutes."""
+    archive = cpio.Archive()
+    archive.add("/etc/systemd/system/scaleway-nbd@0.service.d/90-test.conf", f"[Service]\nEnvironment=NBD_TIMEOUT={seconds}\n")
+    return archive
 
 
 class Server:
@@ -94,6 +102,16 @@ class NbdkitOldstyle(Nbdkit):
     # nbdkit (seen in 1.32) offers what its plugin can, but forgets it in the oldstyle handshake, so that each flush and FUA write
     # fails with EINVAL, whoever the client is. The split plugin, here with one file, offers neither; nor did the old servers.
     plugin = "split"
+
+
+class NbdkitMemory(Nbdkit):
+    """Any export name is one, each session has its own empty disk. It logs nothing: that costs time."""
+
+    filters = ()
+    parameters = ()
+
+    def arguments(self):
+        return ["--foreground", self.style, f"--port={self.port}", *self.filters, "memory", "64M", *self.parameters]
 
 
 class NbdServer(Server):

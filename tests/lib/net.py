@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 from process import Child, need, wait_until
 
@@ -127,7 +128,9 @@ class Network:
                 f"--dhcp-option=option:classless-static-route,{METADATA_IPV4}/32,{b.host},0.0.0.0/0,{b.host}",
             ]
         if b.mode.endswith("ra"):
-            argv += ["--enable-ra", f"--dhcp-range={b.prefix6},ra-only,64", f"--ra-param={b.name},10"]
+            # Name servers by RDNSS: the global address, and the link-local one, which dnsmasq puts in the place of [fe80::].
+            argv += ["--enable-ra", f"--dhcp-range={b.prefix6},ra-only,64", f"--ra-param={b.name},10",
+                     f"--dhcp-option=option6:dns-server,[{b.host6}],[fe80::]"]  # fmt: skip
         b.dnsmasq = Child(argv, log, self.prefix)
         wait_until(lambda: "started, version" in b.dnsmasq.output(), 10, "dnsmasq", b.dnsmasq)
 
@@ -154,6 +157,18 @@ class Network:
     def remove_address(self, address):
         """Nobody answers for address any more."""
         self.run("ip", "addr", "del", f"{address}/{128 if ':' in address else 32}", "dev", "br0")
+
+    def add_address(self, index, address):
+        """One more for the switch on a NIC's bridge, with its prefix; to be called before the server looks for it."""
+        self.run("ip", "address", "add", address, "dev", self.bridges[index].name, "nodad")
+
+    def refuses(self, address, source, port=9, timeout=5):
+        """Whether a machine answers for the address, by refusing a connection from source."""
+        script = ("import socket, sys\n"
+                  "try: socket.create_connection((sys.argv[1], int(sys.argv[3])), float(sys.argv[4]), (sys.argv[2], 0))\n"
+                  "except ConnectionRefusedError: print('refused')\n"
+                  "except OSError as e: print(e)")
+        return self.run(sys.executable, "-c", script, address, source, str(port), str(timeout)).stdout.strip() == "refused"
 
     def link(self, index, up):
         """The cable of a NIC, seen from the switch."""

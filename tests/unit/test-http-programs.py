@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""scw-metadata and scw-signal-state against a metadata service that misbehaves.
+"""scw-metadata, scw-signal-state and scw-userdata against a metadata service that misbehaves.
 
 Usage: test-http-programs.py BUILD-DIRECTORY [unittest arguments]. What needs root (source ports below 1024, network
 namespaces) is skipped without, and then the exit status is 77.
@@ -23,6 +23,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import controlplane
 import documents
 import unittests
 
@@ -162,18 +163,19 @@ class Programs(unittest.TestCase):
             self.environment |= {"METADATA_IP": "127.0.0.1", "METADATA_PORT": str(s.port)}
         return s
 
-    def start(self, name, *args, prefix=()):
-        return subprocess.Popen([*prefix, BUILD / name, *args], env=self.environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def start(self, name, *args, prefix=(), stdin=None):
+        return subprocess.Popen([*prefix, BUILD / name, *args], env=self.environment,
+                                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
 
-    def finish(self, process, status=0):
-        out, err = process.communicate(timeout=90)
+    def finish(self, process, status=0, stdin=None):
+        out, err = process.communicate(stdin, timeout=90)
         self.out, self.err = out, err.decode()
         self.assertEqual(process.returncode, status, self.err)
 
-    def call(self, name, *args, status=0, least=0.0, most=10.0, prefix=()):
+    def call(self, name, *args, status=0, least=0.0, most=10.0, prefix=(), stdin=None):
         begin = time.monotonic()
-        self.finish(self.start(name, *args, prefix=prefix), status)
+        self.finish(self.start(name, *args, prefix=prefix, stdin=stdin), status, stdin)
         self.took = time.monotonic() - begin
         self.assertGreaterEqual(self.took, least)
         self.assertLessEqual(self.took, most)
@@ -609,13 +611,13 @@ class SignalState(Programs):
         s.behaviours = [answer(b"", "204 No Content")]
         self.assertEqual(self.signal("-u", "key=a=b c"), b"")
         self.assertEqual(self.signal("-u", "key="), b"")
-        self.assertEqual(self.signal("-u", "../a b=x"), b"")
+        self.assertEqual(self.signal("-u", "a b=x"), b"")
         self.assertEqual([(r["method"], r["path"], r["body"]) for r in s.requests], [
             ("GET", "/user_data/cloud-init", b""),
             ("GET", "/user_data/", b""),
             ("PATCH", "/user_data/key", b"a=b c"),
             ("DELETE", "/user_data/key", b""),
-            ("PATCH", "/user_data/..%2Fa%20b", b"x"),
+            ("PATCH", "/user_data/a%20b", b"x"),
         ])
         self.assertEqual(s.requests[2]["headers"]["content-type"], "text/plain")
         for r in s.requests:
@@ -624,6 +626,11 @@ class SignalState(Programs):
         s.behaviours = [answer(b"Invalid key", "404 Not Found")]
         self.assertEqual(self.signal("-u", "missing", status=1), b"")
         self.one_line("REQUEST ERROR [404]")
+        n = len(s.requests)
+        for key in ("../a", "..=", ".=", "a/b=x"):
+            self.signal("-u", key, status=1)
+            self.one_line("slash")
+        self.assertEqual(len(s.requests), n)
         s.behaviours = [answer(b"", "429 Too Many Requests"), answer(b"v")]
         self.assertEqual(self.signal("-u", "key", least=1, most=4), b"v\n")
 
@@ -646,6 +653,143 @@ class SignalState(Programs):
         first = next(i for i, line in enumerate(lines) if "sin_port" in line)
         for line in lines[first:]:
             self.assertFalse("AT_FDCWD" in line or " open(" in line or " access(" in line, line)
+
+
+@unittest.skipIf(os.geteuid() != 0, "source ports below 1024 need root")
+class UserData(Programs):
+    """rows: A27, against a service that looks at the source port, as the platform's does."""
+
+    def user_data(self, *args, stdin=None, **kwargs):
+        return self.call("scw-userdata", *args, stdin=stdin, **kwargs)
+
+    def controlplane(self, **user_data):
+        plane = controlplane.ControlPlane([("127.0.0.1", 0)], user_data=user_data).start()
+        self.addCleanup(plane.stop)
+        self.environment |= {"METADATA_IP": "127.0.0.1", "METADATA_PORT": str(plane.ports[0])}
+        return plane
+
+    def test_get_set_delete(self):
+        plane = self.controlplane(**{"cloud-init": b"#!/bin/sh\n\0\xff no end"})
+        self.assertEqual(self.user_data("cloud-init"), b"#!/bin/sh\n\0\xff no end")
+        self.assertEqual(self.user_data("ssh-host-fingerprints", "256 SHA256:x host (ED25519)"), b"")
+        self.assertEqual(self.user_data("ssh-host-fingerprints"), b"256 SHA256:x host (ED25519)")
+        self.assertEqual(self.user_data().splitlines()[0], b"USER_DATA=2")
+        self.assertIn(b"=ssh-host-fingerprints\n", self.user_data())
+        # An empty value reads, as it always did.
+        self.assertEqual(self.user_data("cloud-init", "")[:9], b"#!/bin/sh")
+        self.assertEqual(self.user_data("--delete", "cloud-init"), b"")
+        self.assertEqual(self.user_data("cloud-init", status=2), b"")
+        self.one_line("no user data 'cloud-init'")
+        records = plane.records()
+        self.assertEqual([r["status"] for r in records], [200, 204, 200, 200, 200, 200, 204, 404])
+        for r in records:
+            self.assertLess(r["port"], 1024)
+        self.assertEqual(records[1]["headers"]["content-type"], "text/plain")
+
+    def test_value_from_a_file_stays_out_of_the_arguments(self):
+        plane = self.controlplane()
+        secret = b"\0binary\xff\nand no end"
+        self.user_data("--file=-", "a", stdin=secret)
+        (self.directory / "value").write_bytes(secret + b"\n")
+        self.user_data("b", "--file", self.directory / "value")
+        self.assertEqual(plane.user_data, {"a": secret, "b": secret + b"\n"})
+        self.user_data("--file=-", "c", stdin=b"", status=1)
+        self.one_line("empty", "--delete")
+        self.user_data("--file=-", "c", stdin=b"x" * ((1 << 20) + 1), status=1)
+        self.one_line("longer than")
+        self.user_data("--file=/nowhere", "c", status=1)
+        self.one_line("No such file")
+        self.assertEqual(len(plane.records()), 2)
+
+    def test_keys(self):
+        plane = self.controlplane(**{"a b": b"1", "..x": b"2", "%2e%2e": b"3"})
+        for key, value in (("a b", b"1"), ("..x", b"2"), ("%2e%2e", b"3")):
+            self.assertEqual(self.user_data(key), value)
+        n = len(plane.records())
+        for key in (".", "..", "../state", "a/b", "", "two\nlines", "x" * 256):
+            for args in ((key,), (key, "v"), ("--delete", key)):
+                self.user_data(*args, status=1)
+                self.one_line("A key is")
+        self.assertEqual(len(plane.records()), n)
+
+    def test_busy(self):
+        s = self.service(answer(b"", "429 Too Many Requests", "Retry-After: 2"), answer(b"", "503 Busy"), reset, answer(b"v"))
+        self.assertEqual(self.user_data("key", least=2, most=8), b"v")
+        self.assertEqual(len(s.requests), 4)
+        self.assertGreaterEqual(s.requests[1]["time"] - s.requests[0]["time"], 1.9)
+        ports = [r["port"] for r in s.requests]
+        self.assertEqual(len(set(ports)), 4, "each try has a port of its own")
+        s.behaviours = [answer(b"", "429 Too Many Requests", "Retry-After: 3600")]
+        self.assertEqual(self.user_data("--timeout=3", "key", status=4, most=6), b"")
+        self.one_line("429", "3 s")
+        # Nobody is asked again and again by who gets no answer.
+        self.assertLess(len(s.requests), 8)
+
+    def test_refused(self):
+        s = self.service(answer(b"Only from a source port below 1024.\nMore\n", "403 Forbidden"))
+        self.assertEqual(self.user_data("key", status=3), b"")
+        self.one_line("REQUEST ERROR [403]", "below 1024.")
+        s.behaviours = [answer(b"\x1b[2J", "400 Bad Request")]
+        self.user_data("key", "value", status=3)
+        self.one_line("REQUEST ERROR [400]", "?[2J")
+        s.behaviours = [answer(b"", "302 Found", "Location: http://127.0.0.1:1/")]
+        self.user_data("key", status=3)
+        s.behaviours = [answer(b"", "404 Not Found")]
+        self.user_data(status=3)
+        self.assertEqual(len(s.requests), 4)
+
+    def test_unreachable(self):
+        self.service(silent).close()
+        self.assertEqual(self.user_data("--timeout=2", "key", status=4, least=1, most=4), b"")
+        self.one_line("connection refused", "2 s")
+        self.service(silent)
+        self.user_data("--timeout=2", "key", status=4, most=4)
+        self.one_line("time-out")
+
+    def test_hostile_answers(self):
+        s = self.service(answer(b"x" * ((1 << 20) + 1)))
+        self.user_data("--timeout=4", "key", status=1, most=6)
+        self.one_line("longer than")
+        for act in (endless, garbage, truncated, drip):
+            s.behaviours = [act]
+            self.assertEqual(self.user_data("--timeout=2", "key", status=(1 if act is endless else 4), most=6), b"", act)
+
+    def test_ports_run_out(self):
+        """Those above are taken: one of the others is used."""
+        plane = self.controlplane(key=b"v")
+        for port in range(600, 1024):
+            with contextlib.suppress(OSError):
+                taken = socket.socket()
+                self.addCleanup(taken.close)
+                taken.bind(("0.0.0.0", port))
+        self.assertEqual(self.user_data("key"), b"v")
+        self.assertLess(plane.records()[0]["port"], 600)
+
+    def test_address_of_the_metadata(self):
+        plane = self.controlplane(key=b"v")
+        self.environment["METADATA_IP"] = ""
+        self.scaleway.mkdir()
+        (self.scaleway / "metadata-address").write_text("127.0.0.1\n")
+        self.assertEqual(self.user_data("key"), b"v")
+        self.assertEqual(len(plane.records()), 1)
+
+    def test_output_that_cannot_be_written(self):
+        self.controlplane(key=b"v")
+        with open("/dev/full", "wb") as full:
+            p = subprocess.run([BUILD / "scw-userdata", "key"], env=self.environment, stdin=subprocess.DEVNULL, stdout=full,
+                               stderr=subprocess.PIPE, timeout=20)
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(b"No space left", p.stderr)
+
+    def test_arguments(self):
+        self.assertIn(b"--delete", self.user_data("--help"))
+        self.assertTrue(self.user_data("--version"))
+        for args in (("a", "b", "c"), ("--delete",), ("--delete", "a", "b"), ("--file=-",), ("--file=-", "a", "b"), ("-x",),
+                     ("--delete", "--file=-", "a"), ("--timeout=x", "a"), ("key", "-----BEGIN")):
+            self.user_data(*args, status=1, most=2)
+        plane = self.controlplane()
+        self.user_data("key", "--", "-----BEGIN")
+        self.assertEqual(plane.user_data, {"key": b"-----BEGIN"})
 
 
 @unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
@@ -772,6 +916,18 @@ class Addresses(Programs):
         self.assertEqual(s.requests, [])
         self.call("scw-signal-state", "-u", "key", prefix=self.prefix)
         self.assertEqual(self.out, b"v\n")
+        shutil.copy(BUILD / "scw-userdata", program)
+        p = subprocess.run([*self.prefix, *nobody, program, "key"], env=self.environment, capture_output=True, timeout=20)
+        self.assertEqual(p.returncode, 1)
+        self.assertIn(b"run this as root", p.stderr)
+
+    def test_user_data_at_both_addresses(self):
+        s, = self.both(None, answer(b"v"))
+        self.add_v4()
+        self.add_v6()
+        self.call("scw-userdata", "key", prefix=self.prefix, most=2)
+        self.assertEqual(self.out, b"v")
+        self.assertLess(s.requests[0]["port"], 1024)
 
     def test_state_at_both_addresses(self):
         s, = self.both(None, STATE_TAKEN)

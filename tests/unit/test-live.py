@@ -161,10 +161,21 @@ class Live(unittest.TestCase):
         self.assertIn(f"with root={device}p1 it will", self.err)
         self.call("check", f"{device}p1")
         self.assertTrue(self.decision.exists())
-        self.tool("mke2fs", "-q", "-t", "ext4", f"{device}p2")
+        # scaleway-root takes the same one, whatever the first is.
+        with tempfile.TemporaryDirectory() as tree:
+            pathlib.Path(tree, "usr").mkdir()
+            self.tool("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, f"{device}p2")
+        self.boots_from(device, f"{device}p2")
+        self.tool("wipefs", "-qa", f"{device}p1")
+        self.boots_from(device, f"{device}p2")
+
+    def boots_from(self, device, partition):
         self.call("check", device)
         self.assertIn("with a root: booting from it", self.err)
         self.assertFalse(self.decision.exists())
+        self.tool(BUILD / "scaleway-root", "mount", device, self.target)
+        self.assertEqual(subprocess.run(["findmnt", "-no", "SOURCE", self.target], capture_output=True, text=True).stdout.strip(), partition)
+        self.tool("umount", self.target)
 
     def lvm(self, script):
         program = self.directory / "lvm"

@@ -211,6 +211,29 @@ static void test_load(void) {
         ASSERT_OK(rmdir(directory));
 }
 
+static void check_ipv6(const char *text, int expected, const char *address, const char *netmask, const char *gateway) {
+        _cleanup_(metadata_freep) Metadata *m = parse_ok(text);
+        MetadataIpv6 ipv6 = {};
+
+        ASSERT_EQ(metadata_ipv6(m, &ipv6), expected);
+        ASSERT_STREQ(ipv6.address, address);
+        ASSERT_STREQ(ipv6.netmask, netmask);
+        ASSERT_STREQ(ipv6.gateway, gateway);
+}
+
+static void test_ipv6(void) {
+        check_ipv6("{}", 0, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": null}", 0, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": \"\"}", 0, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": {}}", 0, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": {\"address\": null, \"gateway\": \"\"}}", 0, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": \"2001:db8::3\"}", -EINVAL, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": [\"2001:db8::3\"]}", -EINVAL, NULL, NULL, NULL);
+        check_ipv6("{\"ipv6\": {\"address\": \"2001:db8::3\", \"netmask\": \"127\", \"gateway\": \"2001:db8::2\"}}", 1,
+                   "2001:db8::3", "127", "2001:db8::2");
+        check_ipv6("{\"ipv6\": {\"address\": 7, \"netmask\": 64, \"gateway\": {}}}", 1, NULL, NULL, NULL);
+}
+
 int main(void) {
         test_errors();
         test_bounds();
@@ -218,6 +241,7 @@ int main(void) {
         test_tags();
         test_many_tags();
         test_volumes();
+        test_ipv6();
         test_samples();
         test_load();
         return EXIT_SUCCESS;

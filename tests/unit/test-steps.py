@@ -33,7 +33,7 @@ class Steps(unittests.Programs):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "fetch-modules", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
+        for name in ("banner", "fetch-modules", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "sshd", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
@@ -147,16 +147,19 @@ class Info(Steps):
 
 
 class Network(Steps):
-    """A3"""
+    """A3, A4, A25"""
 
     def setUp(self):
         super().setUp()
         self.resolv_conf = self.directory / "resolv.conf"
+        self.sysroot = self.directory / "sysroot"
+        (self.sysroot / "usr/lib").mkdir(parents=True)
 
-    def state(self, text):
-        path = self.run_dir / "systemd/netif/state"
+    def state(self, ifindex, text="", network_file="/usr/lib/systemd/network/80-scaleway.network"):
+        """What systemd-networkd says of a NIC."""
+        path = self.run_dir / f"systemd/netif/links/{ifindex}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(f"ADMIN_STATE=configured\nNETWORK_FILE={network_file}\n{text}" if network_file else "ADMIN_STATE=unmanaged\n" + text)
 
     def two_nics(self):
         self.need("ip")
@@ -179,7 +182,8 @@ class Network(Steps):
         return [line.strip() for line in self.ip("-4 route show default").splitlines()]
 
     def network(self, *args):
-        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf))
+        return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf),
+                         SCALEWAY_SYSROOT=str(self.sysroot))
 
     def primary(self):
         path = self.run_dir / "scaleway/primary-nic"
@@ -249,10 +253,13 @@ class Network(Steps):
         self.network("leave")
         self.assertEqual(self.defaults(), ["default via 10.1.0.1 dev second"])
 
+    def servers(self):
+        return [line.split()[1] for line in self.resolv_conf.read_text().splitlines() if line.startswith("nameserver")]
+
     def test_nameservers(self):
-        self.inside = self.namespace("--net")
+        self.two_nics()
         head = "# Written by scaleway-network of the initrd\noptions timeout:2 attempts:2\n"
-        self.state("OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
+        self.state(10, "OPER_STATE=routable\nDNS=10.0.0.2 10.0.0.1\nDOMAINS=b.example a.example\n")
         self.network("settle", "--nameserver=")
         self.assertEqual(self.resolv_conf.read_text(),
                          head + "nameserver 10.0.0.2\nnameserver 10.0.0.1\nsearch b.example a.example\n")
@@ -264,6 +271,253 @@ class Network(Steps):
         self.network("settle", "--nameserver=not\nan address")
         self.one_line("nameserver='not?an address'", "DHCP instead")
         self.assertIn("10.0.0.2", self.resolv_conf.read_text())
+
+    def test_nameservers_of_the_platform_first(self):
+        """Of the NIC that leads to the platform, then those with low numbers; a NIC that is not ours has none."""
+        self.two_nics()
+        self.state(10, "DNS=10.0.0.53 10.0.0.54\n")
+        self.state(11, "DNS=10.1.0.53 fe80::53\n")
+        self.state(1, "DNS=127.0.0.53\n", network_file=None)
+        self.state(77, "DNS=10.7.0.53\n")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.0.0.53", "10.0.0.54", "fe80::53%second"])
+        # Without metadata the NIC of the default route is taken for it.
+        self.ip("route add default via 10.1.0.1 dev second")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.1.0.53", "fe80::53%second", "10.0.0.53"])
+        # The route to the service counts.
+        self.platform("169.254.42.42")
+        self.ip("route add 169.254.42.42 dev first")
+        self.network("settle")
+        self.assertEqual(self.servers(), ["10.0.0.53", "10.0.0.54", "fe80::53%second"])
+
+    def platform(self, address):
+        (self.run_dir / "scaleway/metadata-address").write_text(address + "\n")
+
+    def ipv6_of_the_platform(self, address="2001:db8::3/127", gateway="2001:db8::2"):
+        self.network("settle", f"--ipv6-address={address}", f"--ipv6-gateway={gateway}")
+
+    def defaults6(self):
+        return [" ".join(line.split()) for line in self.ip("-6 route show default").splitlines()]
+
+    def addresses6(self, nic):
+        return re.findall(r"inet6 (\S+) scope global", self.ip(f"-6 address show dev {nic}"))
+
+    def test_ipv6(self):
+        """On the NIC that leads to the platform, which is not the first; a second time changes nothing."""
+        self.two_nics()
+        self.platform("169.254.42.42")
+        self.ip("route add default via 10.0.0.1 dev first")
+        self.ip("route add 169.254.42.42 via 10.1.0.1 dev second")
+        for _ in range(2):
+            self.ipv6_of_the_platform()
+            self.one_line("IPv6 on 'second': 2001:db8::3/127 by 2001:db8::2.")
+            self.assertEqual(self.addresses6("second"), ["2001:db8::3/127"])
+            self.assertEqual(self.addresses6("first"), [])
+            self.assertEqual(self.defaults6(), ["default via 2001:db8::2 dev second proto static metric 4096 pref medium"])
+        shown = self.ip("-6 address show dev second scope global")
+        self.assertIn("nodad", shown)
+        self.assertNotIn("tentative", shown)
+        self.assertIn("valid_lft forever", shown)
+
+    def test_ipv6_gateways(self):
+        """On the link without being in the prefix, and link-local."""
+        self.two_nics()
+        self.platform("10.0.0.1")
+        self.ipv6_of_the_platform("2001:db8::3/64", "2001:db8:ffff::1")
+        self.assertEqual(self.defaults6(), ["default via 2001:db8:ffff::1 dev first proto static metric 4096 onlink pref medium"])
+        self.ip("-6 route del default")
+        self.ipv6_of_the_platform("2001:db8::3/64", "fe80::1")
+        self.assertEqual(self.defaults6(), ["default via fe80::1 dev first proto static metric 4096 pref medium"])
+        self.assertEqual(self.addresses6("first"), ["2001:db8::3/64"])
+
+    def test_ipv6_beside_an_advertisement(self):
+        """Both routes live, the advertised one is the first choice; the address may have come by it."""
+        self.two_nics()
+        self.ip("address add 2001:db8::3/64 dev first nodad valid_lft 1000 preferred_lft 1000")
+        self.ip("-6 route add default via fe80::1 dev first proto ra metric 2048 expires 1000")
+        self.platform("fd00:42::42")
+        self.ipv6_of_the_platform("2001:db8::3/64", "2001:db8::1")
+        self.one_line("'first'")
+        self.assertEqual(self.addresses6("first"), ["2001:db8::3/64"])
+        routes = self.defaults6()
+        self.assertEqual([re.search(r"via (\S+) .*metric (\d+)", line).groups() for line in routes],
+                         [("fe80::1", "2048"), ("2001:db8::1", "4096")])
+
+    def test_ipv6_hostile(self):
+        """By hand: what the metadata say was looked at by the generator."""
+        self.two_nics()
+        self.platform("10.0.0.1")
+        for address, gateway, word in (("x", "2001:db8::1", "address"), ("2001:db8::3", "2001:db8::1", "netmask"),
+                                       ("2001:db8::3/0", "2001:db8::1", "netmask"), ("ff02::1/64", "2001:db8::1", "address"),
+                                       ("::/64", "2001:db8::1", "address"), ("::1/64", "2001:db8::1", "address"),
+                                       ("2001:db8::3/200", "2001:db8::1", "netmask"), ("2001:db8::3/64", "", "gateway"),
+                                       ("2001:db8::3/64", "2001:db8::3", "gateway"), ("a\nb/64", "", "'a?b'")):
+            with self.subTest(address):
+                self.ipv6_of_the_platform(address, gateway)
+                self.one_line(word, "leaving IPv6 to router advertisements")
+                self.assertEqual(self.addresses6("first") + self.defaults6(), [])
+
+    def test_ipv6_without_a_way_to_the_platform(self):
+        self.two_nics()
+        for address in ("192.0.2.1", "2001:db8:1::1", "10.0.0.2", "garbage", None):
+            with self.subTest(address):
+                if address:
+                    self.platform(address)
+                else:
+                    (self.run_dir / "scaleway/metadata-address").unlink()
+                self.ipv6_of_the_platform()
+                self.one_line("No NIC leads to the platform")
+                self.assertEqual(self.addresses6("first") + self.addresses6("second"), [])
+
+    def leases(self):
+        """What DHCP and router advertisements leave on the first NIC; the second is not ours."""
+        self.two_nics()
+        self.state(10)
+        self.state(11, network_file=None)
+        for i, nic in enumerate(("first", "second")):
+            self.ip(f"address add 10.{i}.7.3/24 dev {nic} metric 1024 noprefixroute valid_lft 3600 preferred_lft 3600")
+            self.ip(f"address add 2001:db8:{i}::3/64 dev {nic} nodad noprefixroute valid_lft 7200 preferred_lft 1800")
+            self.ip(f"-6 route add 2001:db8:{i}::/64 dev {nic} proto ra metric 1024 expires 7200")
+            self.ip(f"-6 route append default via fe80::{i + 1} dev {nic} proto ra metric 1024 expires 1800")
+
+    def test_leave_holds_addresses(self):
+        """An address that nobody renews would take a root over the network with it."""
+        self.leases()
+        lasting = re.compile(r" expires \d+sec|valid_lft \d+sec preferred_lft \d+sec")
+        before = self.ip("address show dev second")
+        self.network("leave")
+        self.assertEqual(self.err, "")
+        shown = self.ip("address show dev first")
+        for address in (r"10\.0\.7\.3/24 metric 1024", r"2001:db8::3/64"):
+            self.assertRegex(shown, address + r".*noprefixroute.*\n +valid_lft forever preferred_lft forever")
+        self.assertEqual(lasting.sub("@", self.ip("address show dev second")), lasting.sub("@", before))
+        routes = self.ip("-6 route show")
+        self.assertRegex(routes, r"2001:db8::/64 dev first proto ra metric 1024 pref")
+        self.assertRegex(routes, r"2001:db8:1::/64 dev second proto ra metric 1024 expires \d+sec pref")
+        # One route with two ways; when the other NIC's is gone, ours is seen to stay.
+        self.assertRegex(routes, r"default proto ra metric 1024 .*\n\s+nexthop via fe80::\d dev")
+        self.ip("-6 route del default via fe80::2 dev second")
+        self.assertEqual(self.defaults6(), ["default via fe80::1 dev first proto ra metric 1024 pref medium"])
+
+        # Again: there is nothing left to hold.
+        self.network("leave", "--nics=hold")
+        self.assertEqual(self.err, "")
+        self.assertEqual(self.ip("address show dev first"), shown)
+
+    def test_leave_takes_down(self):
+        self.leases()
+        for nic in ("first", "second"):
+            self.set_ipv6(nic, "accept_ra", 0)
+        self.network("leave", "--nics=down")
+        self.assertEqual(self.err, "")
+        shown = self.ip("address show dev first")
+        self.assertRegex(shown, "state DOWN")
+        self.assertNotIn("inet", shown)
+        self.assertEqual(self.ip("route show dev first") + self.ip("-6 route show dev first"), "")
+        self.assertRegex(self.ip("address show dev second"), r"(?s)state UP.*inet 10\.1\.0\.2/24.*inet6 2001:db8:1::3/64")
+        self.assertEqual([self.ipv6(nic, "accept_ra") for nic in ("first", "second")], ["1", "0"])
+
+    def ipv6(self, nic, name):
+        words = [*self.inside, "cat", f"/proc/sys/net/ipv6/conf/{nic}/{name}"]
+        return subprocess.run(words, check=True, capture_output=True, timeout=TIMEOUT, text=True).stdout.strip()
+
+    def set_ipv6(self, nic, name, value):
+        subprocess.run([*self.inside, "sh", "-c", f"echo {value} >/proc/sys/net/ipv6/conf/{nic}/{name}"], check=True, timeout=TIMEOUT)
+
+    def test_leave_restores_duplicate_address_detection(self):
+        """It is off in the initrd only."""
+        self.two_nics()
+        self.state(10)
+        for word in ("hold", "keep", "down"):
+            for nic in ("first", "second"):
+                self.set_ipv6(nic, "dad_transmits", 0)
+            self.network("leave", f"--nics={word}")
+            self.assertEqual(self.err, "")
+            self.assertEqual([self.ipv6(nic, "dad_transmits") for nic in ("first", "second")], ["1", "0"], word)
+
+    def test_leave_does_not_take_down_below_a_volume(self):
+        """One that a person has attached."""
+        self.leases()
+        (self.run_dir / "scaleway/nbd").mkdir()
+        self.network("leave", "--nics=down")
+        self.assertEqual(self.err, "")
+        self.assertNotIn("inet", self.ip("address show dev first"))
+
+        self.ip("link set first up")
+        self.ip("address add 10.0.0.2/24 dev first")
+        (self.run_dir / "scaleway/nbd/3.json").write_text("{}")
+        self.network("leave", "--nics=down")
+        self.one_line("An NBD volume is attached")
+        self.assertIn("10.0.0.2/24", self.ip("address show dev first"))
+
+    def test_leave_waits_for_a_state(self):
+        """Not for one that is not taken, though: 2 s."""
+        self.two_nics()
+        self.state(10)
+        lock = self.run_dir / "scaleway/state.lock"
+        lock.touch()
+        for held, took in ((0.7, (0.6, 1.9)), (20, (1.9, 4))):
+            holder = subprocess.Popen(["flock", "--no-fork", lock, "sh", "-c", f"echo locked; exec sleep {held}"], stdout=subprocess.PIPE)
+            self.addCleanup(lambda holder=holder: (holder.kill(), holder.wait(), holder.stdout.close()))
+            holder.stdout.readline()
+            begin = time.monotonic()
+            self.network("leave", "--nics=down")
+            seconds = time.monotonic() - begin
+            self.assertTrue(took[0] < seconds < took[1], seconds)
+            if held > 2:
+                self.one_line("A state is not taken yet")
+            self.assertNotIn("inet", self.ip("address show dev first"))
+            self.ip("link set first up")
+            self.ip("address add 10.0.0.2/24 dev first")
+            # A network that stays has nothing to wait for.
+        begin = time.monotonic()
+        self.network("leave", "--nics=hold")
+        self.assertLess(time.monotonic() - begin, 1.5)
+
+    def test_leave_keeps(self):
+        """KEEP_INITRD_NETWORKING=1: leases and all."""
+        self.leases()
+        lasting = re.compile(r"\b\d+sec")
+        before = self.ip("address show") + self.ip("-6 route show")
+        self.network("leave", "--nics=keep")
+        self.assertEqual(self.err, "")
+        self.assertEqual(lasting.sub("@", self.ip("address show") + self.ip("-6 route show")), lasting.sub("@", before))
+
+    def test_leave_keeps_ifupdown_from_taking_the_root_away(self):
+        """Only where there is one, and where the root is behind the network."""
+        self.inside = self.namespace("--net")
+        drop_in = self.run_dir / "systemd/system/networking.service.d/50-scaleway.conf"
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        unit = self.sysroot / "usr/lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_text("[Service]\nExecStop=ifdown -a\n")
+        for word in ("down", "keep"):
+            self.network("leave", f"--nics={word}")
+            self.assertFalse(drop_in.exists(), word)
+        self.network("leave")
+        self.one_line("networking.service")
+        self.assertIn("\nExecStop=\nKillMode=process\n", drop_in.read_text())
+        drop_in.unlink()
+
+        # Not one outside of the root.
+        outside = self.directory / "networking.service"
+        unit.rename(outside)
+        unit.symlink_to(outside)
+        self.network("leave")
+        self.assertFalse(drop_in.exists())
+        # Before /usr was one: /lib is a folder of its own.
+        unit = self.sysroot / "lib/systemd/system/networking.service"
+        unit.parent.mkdir(parents=True)
+        outside.rename(unit)
+        self.network("leave")
+        self.assertTrue(drop_in.exists())
+
+    def test_wrong_words(self):
+        self.inside = self.namespace("--net")
+        self.call("scaleway-network", "leave", "--nics=up", status=1)
+        self.one_line("--nics= wants 'hold', 'keep' or 'down'")
 
     def test_resolv_conf_is_a_link(self):
         self.inside = self.namespace("--net")
@@ -546,6 +800,41 @@ class RootPartitions(RootSteps):
         self.assertEqual(self.mounted(), f"{device}p2")
         self.assertIn("looks unlike a root", self.err)
 
+    def test_strange_root_and_one_that_cannot_be_had(self):
+        """The first is taken back: of the others one cannot be mounted, one is empty."""
+        device = self.disk("gpt", *[f"type={self.LINUX}"] * 3, boot=1)
+        self.write_root(f"{device}p2", 0)
+        with open(f"{device}p2", "r+b") as f:  # not the superblock
+            f.seek(4096)
+            f.write(b"\xff" * (1 << 20))
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", f"{device}p3", "4M"], check=True)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p1")
+        self.assertIn(f"Failed to mount the root: '{device}p2' holds", self.err)
+        self.assertIn(f"The root file system on '{device}p3' is empty", self.err)
+        self.assertIn(f"Mounted '{device}p1' on '{self.target}' again", self.err)
+        # A root behind one that cannot be mounted is found.
+        self.command("umount", str(self.target))
+        (self.directory / "more/etc").mkdir(parents=True)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", self.directory / "more", f"{device}p3", "4M"], check=True)
+        self.root(device, self.target)
+        self.assertEqual(self.mounted(), f"{device}p3")
+
+    def test_vacant_partition_first(self):
+        """Empty, or half an installation: another one is the root, if there is any. test-live.py: boot=live counts on it."""
+        device = self.disk("gpt", f"type={self.LINUX}, name=root", f"type={self.LINUX}", root=2)
+        for label in (None, "scw-installing"):
+            with self.subTest(label):
+                if label:
+                    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", label, f"{device}p1", "4M"], check=True)
+                self.root(device, self.target)
+                self.assertIn(f"Partition 1 of '{device}' would be the root, but is empty or was not finished: passed over", self.err)
+                self.assertEqual(self.mounted(), f"{device}p2")
+                self.command("umount", str(self.target))
+        subprocess.run(["wipefs", "-qa", f"{device}p2"], check=True)
+        self.root(device, self.target, status=1)
+        self.assertIn(f"'{device}p1' holds an installation that was not finished", self.err)
+
     def test_gpt_none(self):
         device = self.disk("gpt", f"type={self.SWAP}, name=ROOT", f"type={self.SWAP}")
         self.root(device, self.target, status=1)
@@ -752,9 +1041,9 @@ class Nfs(Steps):
         silent = subprocess.Popen([*inside, sys.executable, "-c", script], stdout=subprocess.PIPE)
         self.addCleanup(lambda: (silent.kill(), silent.wait(), silent.stdout.close()))
         silent.stdout.readline()
-        state = self.run_dir / "systemd/netif/state"
+        state = self.run_dir / "systemd/netif/links/1"
         state.parent.mkdir(parents=True)
-        state.write_text(f"DNS={' '.join(servers)}\nDOMAINS=a.example b.example\n")
+        state.write_text(f"NETWORK_FILE=/x.network\nDNS={' '.join(servers)}\nDOMAINS=a.example b.example\n")
         resolv_conf = self.directory / "resolv.conf"
         self.call("scaleway-network", "settle", prefix=inside, SCALEWAY_RESOLV_CONF=str(resolv_conf))
         private = ("unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", str(resolv_conf))
@@ -918,7 +1207,9 @@ class Shell(OnTerminal):
         self.expect(b"Hello.")
         self.expect(b"# ")
         self.seen = b""
+        # bash shows no new prompt after a ^C that comes before it is done with the first one; after a line it does.
         os.write(self.fd, b"\x03")
+        os.write(self.fd, b"\n")
         self.expect(b"# ")
         os.write(self.fd, b"case $- in *m*) echo JOB-CONT''ROL;; esac; echo $?-$((40+2))\n")
         self.expect(b"JOB-CONTROL")
@@ -974,6 +1265,70 @@ class Shell(OnTerminal):
                 self.assertIn(b"this is no terminal", p.communicate(timeout=15)[0])
                 self.assertEqual(p.returncode, 0)
 
+    def test_only_shell(self):
+        """A9, A16: where none can be offered nobody is waited for."""
+        self.start("scaleway-shell", "--only-shell", "Hello.", SCALEWAY_PROC_CMDLINE="rd.shell=0")
+        self.expect(b"because of rd.shell=0")
+        self.assertEqual(self.end(), 0)
+        self.assertIn(b"The boot goes on.", self.seen)
+        self.call("scaleway-shell", "--only-shell", "Hello.", **self.env)
+        self.assertIn("this is no terminal.\nThe boot goes on.\n", self.out)
+        self.start("scaleway-shell", "--only-shell", "Hello.")
+        self.expect(b"# ")
+        os.write(self.fd, b"exit\n")
+        self.assertEqual(self.end(), 0)
+
+    def test_step(self):
+        """What other shells show; and continue-boot where no root is needed, although one was before."""
+        (self.run_dir / "scaleway/needs-root").touch()
+        self.start("scaleway-shell", "--step=post-shell", "Two\nlines.")
+        self.expect(b"# ")
+        self.assertEqual((self.run_dir / "scaleway/step").read_text(), "post-shell\n")
+        self.assertEqual((self.run_dir / "scaleway/motd").read_text(), "Two\nlines.\n")
+        self.go_on()
+        self.assertEqual(self.end(), 0)
+        self.assertEqual(sorted(os.listdir(self.run_dir / "scaleway")), [])
+
+    def test_profile(self):
+        """The prompt of all shells, bash's and busybox's."""
+        profile = (pathlib.Path(__file__).resolve().parents[2] / "units/initrd/profile.in").read_text()
+        step = self.run_dir / "scaleway/step"
+        for text, expected in (("pre-shell\n", "pre-shell# "), (None, "initrd# "), ("boot=none\n", "boot=none# ")):
+            step.unlink(missing_ok=True)
+            if text:
+                step.write_text(text)
+            script = profile.replace("/run/scaleway/step", str(step)) + 'printf %s "$PS1"'
+            for shell in (["bash"], ["busybox", "sh"]):
+                self.need(shell[0])
+                self.assertEqual(subprocess.check_output([*shell, "-c", script], text=True), expected)
+
+    def test_ask_and_timeout(self):
+        """A17: a shell for who presses Enter, which stops the clock; else the time goes on, or the call."""
+        begin = time.monotonic()
+        self.start("scaleway-shell", "--ask", "--timeout=2", "Hello.")
+        self.expect(b"It goes on by itself in 2 s.")
+        self.expect(b"Press Enter for a shell.")
+        self.assertEqual(self.end(), 0)
+        self.assertGreater(time.monotonic() - begin, 1.9)
+        self.assertNotIn(b"# ", self.seen)
+        self.start("scaleway-shell", "--ask", "--timeout=2", "Hello.")
+        self.expect(b"Press Enter for a shell.")
+        os.write(self.fd, b"\n")
+        self.expect(b"# ")
+        time.sleep(3)
+        os.write(self.fd, b"echo still-''here; exit\n")
+        self.expect(b"still-here")
+        self.assertEqual(self.end(), 0)
+        for env in ({}, {"SCALEWAY_PROC_CMDLINE": "rd.shell=0"}):
+            self.start("scaleway-shell", "--ask", "--timeout=", "Hello.", **env)
+            self.expect(b"Hello.")
+            self.wait_for_fifo()
+            self.go_on()
+            self.assertEqual(self.end(), 0)
+            self.assertNotIn(b"goes on by itself", self.seen)
+        self.start("scaleway-shell", "--ask", "--timeout=1", "Hello.", SCALEWAY_PROC_CMDLINE="rd.shell=0")
+        self.assertEqual(self.end(), 0)
+
     def test_shells_that_end_at_once(self):
         """They must not be started for ever."""
         for name in (".bash_profile", ".profile"):
@@ -990,7 +1345,8 @@ class Shell(OnTerminal):
         self.assertEqual(self.end(), 0)
 
     def test_arguments(self):
-        for args in ([], ["a", "b"], ["--none", "a"]):
+        for args in ([], ["a", "b"], ["--none", "a"], ["--timeout=x", "a"], ["--until-root", "--timeout=1", "a"],
+                     ["--until-root", "--only-shell", "a"]):  # fmt: skip
             self.call("scaleway-shell", *args, status=1)
         self.call("continue-boot", "x", status=1)
 
@@ -1096,6 +1452,25 @@ class Failure(OnTerminal):
         self.expect(b"journalctl")
         os.write(self.fd, b"exit\n")
         self.assertEqual(self.end(), 5)
+
+    def test_stopped_output(self):
+        """^S came before the failure: nothing could be written any more, and the reboot would wait for that. One that comes later
+        does as little, but in a shell it is the person's."""
+        env = self.environment(**self.env | {"SCALEWAY_FAILURE_PAUSE": "30"})
+        pid, fd = pty.fork()
+        if pid == 0:
+            time.sleep(1)
+            os.execve(BUILD / "scaleway-failure", ["scaleway-failure"], env)
+        self.pid, self.fd, self.seen = pid, fd, b""
+        self.addCleanup(self.reap)
+        os.write(fd, b"\x13")
+        self.expect(b"Press Enter")
+        os.write(fd, b"\x13\r")
+        self.expect(b"journalctl")
+        os.write(fd, b"echo ixon-$(stty -a | grep -c '[ ]ixon'); exit\n")
+        self.expect(b"ixon-1")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
 
     def test_shell_at_once(self):
         self.start("scaleway-failure", SCALEWAY_FAILURE="shell", SCALEWAY_FAILURE_PAUSE="30")
@@ -1220,6 +1595,212 @@ class Failure(OnTerminal):
             self.assertLess(len(self.seen), 2000)
             self.assertNotIn(b"\x1b[2J", self.seen)
             self.reap()
+
+
+class FailureAndSsh(OnTerminal):
+    """A17: who can come by ssh is waited for."""
+
+    def setUp(self):
+        super().setUp()
+        self.verb = self.directory / "verb"
+        reboot = self.directory / "reboot"
+        reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
+        reboot.chmod(0o755)
+        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_FAILURE_PAUSE": "1",
+                    "SCALEWAY_SSHD": "yes", "SCALEWAY_SSHD_COMMAND": "/bin/true"}  # fmt: skip
+        (self.run_dir / "scaleway/failure").write_text("no root\n")
+
+    def test_no_limit(self):
+        begin = time.monotonic()
+        self.start("scaleway-failure")
+        self.expect(b">>> Boot failed: no root\r\n")
+        self.expect(b"Root can log in by ssh. When continue-boot is called there, the server reboots.\r\n"
+                    b"It waits for that without a limit of time.\r\nPress Enter for a shell here.\r\n")
+        self.assertEqual((self.run_dir / "scaleway/step").read_text(), "failed\n")
+        self.assertIn("The boot has failed: no root\n", (self.run_dir / "scaleway/motd").read_text())
+        time.sleep(max(0, begin + 3 - time.monotonic()))
+        self.assertFalse(self.verb.exists())
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_limit(self):
+        """Also where there is no shell; bad values are none."""
+        for cmdline in ("quiet", "rd.shell=0"):
+            begin = time.monotonic()
+            self.start("scaleway-failure", SCALEWAY_SSHD_TIMEOUT="2", SCALEWAY_PROC_CMDLINE=cmdline, SCALEWAY_FAILURE="poweroff")
+            self.expect(b"the server powers off.\r\nIt does so by itself in 2 s.")
+            self.assertEqual(self.end(), 5)
+            self.assertGreater(time.monotonic() - begin, 1.9)
+        self.assertEqual(self.verb.read_text(), "poweroff\n" * 2)
+        self.start("scaleway-failure", SCALEWAY_SSHD_TIMEOUT="soon")
+        self.expect(b"SCALEWAY_SSHD_TIMEOUT is no number of seconds")
+        self.expect(b"without a limit of time")
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+
+    def test_shell_is_left_by_a_call(self):
+        self.start("scaleway-failure", SCALEWAY_FAILURE="shell")
+        self.expect(b"# ")
+        os.write(self.fd, b"sleep 300\n")
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+
+    def test_server_does_not_start(self):
+        """Then nobody can come, and the server reboots as ever."""
+        for command in ("/bin/false", "/nonexistent"):
+            self.start("scaleway-failure", SCALEWAY_SSHD_COMMAND=command)
+            self.expect(b"Press Enter within 1 s for a shell, else the server reboots.")
+            self.assertIn(b"oing on without", self.seen)
+            self.assertEqual(self.end(), 5)
+        self.start("scaleway-failure", SCALEWAY_SSHD="no")
+        self.expect(b"Press Enter within 1 s")
+        self.assertEqual(self.end(), 5)
+
+
+class Sshd(Steps):
+    """A17: who may log in, and the host key."""
+
+    def setUp(self):
+        super().setUp()
+        self.need("dropbearkey", "ssh-keygen")
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        self.kept = self.root / "var/lib/scaleway/initrd-ssh-host-key"
+        self.sshd_dir = self.run_dir / "scaleway/sshd"
+        self.sshd_dir.mkdir(mode=0o700)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / "mine"], check=True)
+        self.key = " ".join((self.directory / "mine.pub").read_text().split()[:2])
+        self.metadata({"ssh_public_keys": [{"key": f"{self.key} me"}]})
+        self.env = {"SCALEWAY_SYSROOT": str(self.root), "SCALEWAY_DROPBEARKEY": shutil.which("dropbearkey")}
+
+    def metadata(self, document):
+        (self.run_dir / "scaleway/metadata.json").write_text(json.dumps(document))
+
+    def mount(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "root", self.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root], check=True)
+        (self.root / "var/lib").mkdir(parents=True)
+
+    def sshd(self, **more):
+        """Returns the fingerprint that was shown, which the key at its place must have."""
+        self.call("scaleway-sshd", **{**self.env, **more})
+        match = re.fullmatch(r">>> SSH: root can log in with (\d+) keys?; this server's host key is (SHA256:\S{43}) \(ED25519\)\n", self.out)
+        self.assertTrue(match, self.out)
+        shown = subprocess.check_output(["dropbearkey", "-y", "-f", self.sshd_dir / "host-key"], text=True)
+        self.assertIn(f"Fingerprint: {match[2]}\n", shown)
+        self.assertEqual((self.sshd_dir / "fingerprint").read_text(), f"256 {match[2]} root@initrd (ED25519)\n")
+        for name in ("host-key", "authorized_keys"):
+            self.assertEqual(stat.S_IMODE((self.sshd_dir / name).stat().st_mode), 0o600)
+        return match[2]
+
+    def test_without_a_root(self):
+        first, second = self.sshd(), self.sshd()
+        self.assertNotEqual(first, second)
+        self.assertEqual(list(self.root.iterdir()), [])
+        self.assertEqual((self.sshd_dir / "authorized_keys").read_text(), self.key + "\n")
+        self.assertEqual(self.err, "")
+
+    def test_key_is_kept(self):
+        self.mount()
+        first = self.sshd()
+        st = self.kept.stat()
+        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (0, 0, 0o600))
+        (self.sshd_dir / "host-key").unlink()
+        self.assertEqual(self.sshd(), first)
+        self.assertEqual(self.kept.stat().st_ino, st.st_ino)
+        self.assertEqual(self.err, "")
+        self.assertEqual(os.listdir(self.kept.parent), [self.kept.name])
+
+    def test_read_only_root(self):
+        self.mount()
+        subprocess.run(["mount", "-o", "remount,ro", self.root], check=True)
+        self.sshd()
+        self.one_line("read-only", "for this boot only")
+        subprocess.run(["mount", "-o", "remount,rw", self.root], check=True)
+        first = self.sshd()
+        subprocess.run(["mount", "-o", "remount,ro", self.root], check=True)
+        self.assertEqual(self.sshd(), first)
+        self.assertEqual(self.err, "")
+
+    def test_no_usable_key_is_kept(self):
+        """Each is passed over with a word and replaced; nothing outside of the root is touched."""
+        outside = self.directory / "outside"
+        outside.write_text("outside\n")
+        rsa = self.directory / "rsa"
+        subprocess.run(["dropbearkey", "-t", "rsa", "-f", rsa], check=True, capture_output=True)
+        self.mount()
+        good = self.sshd()
+        saved = self.kept.read_bytes()
+        cases = {
+            "garbage": lambda: self.kept.write_bytes(b"garbage"),
+            "empty": lambda: self.kept.write_bytes(b""),
+            "cut": lambda: self.kept.write_bytes(saved[:-1]),
+            "another kind": lambda: self.kept.write_bytes(rsa.read_bytes()),
+            "large": lambda: self.kept.write_bytes(saved + bytes(2 << 20)),
+            "for all to read": lambda: self.kept.chmod(0o644),
+            "somebody's": lambda: os.chown(self.kept, 1000, 1000),
+            "a link": lambda: (self.kept.unlink(), self.kept.symlink_to(outside)),
+            "a FIFO": lambda: (self.kept.unlink(), os.mkfifo(self.kept, 0o600)),
+        }
+        for name, spoil in cases.items():
+            with self.subTest(name):
+                self.kept.write_bytes(saved)
+                self.kept.chmod(0o600)
+                spoil()
+                other = self.sshd()
+                self.one_line("No usable host key is in", "making a new one")
+                self.assertNotEqual(other, good)
+                self.assertEqual(self.sshd(), other)
+                self.assertTrue(stat.S_ISREG(self.kept.lstat().st_mode))
+                self.kept.unlink()
+        self.assertEqual(outside.read_text(), "outside\n")
+
+    def test_no_place_to_keep_it(self):
+        outside = self.directory / "outside"
+        outside.mkdir()
+        self.mount()
+        cases = {
+            "no /var/lib": lambda: (self.root / "var/lib").rmdir(),
+            "a link": lambda: (self.root / "var/lib/scaleway").symlink_to(outside),
+            "a link of a folder above": lambda: ((self.root / "var/lib").rmdir(), (self.root / "var/lib").symlink_to(outside)),
+            "a file": lambda: (self.root / "var/lib/scaleway").write_text("x"),
+            "for all to write": lambda: ((self.root / "var/lib/scaleway").mkdir(), (self.root / "var/lib/scaleway").chmod(0o777)),
+            "a folder in its place": lambda: self.kept.mkdir(parents=True),
+        }
+        for name, prepare in cases.items():
+            with self.subTest(name):
+                shutil.rmtree(self.root / "var")
+                (self.root / "var/lib").mkdir(parents=True)
+                prepare()
+                self.sshd()
+                self.assertIn("Cannot keep the host key in", self.err)
+                self.assertEqual(list(outside.iterdir()), [])
+
+    def test_nobody_could_log_in(self):
+        for document in ({}, {"ssh_public_keys": [{"key": "ssh-rsa AAAA"}], "tags": ["AUTHORIZED_KEY=x"]}):
+            self.metadata(document)
+            self.call("scaleway-sshd", **self.env, status=1)
+            self.one_line("Nobody could log in")
+            self.assertEqual(list(self.sshd_dir.iterdir()), [])
+        (self.run_dir / "scaleway/metadata.json").write_text("{")
+        self.call("scaleway-sshd", **self.env, status=1)
+
+    def test_program_fails(self):
+        script = self.directory / "dropbearkey"
+        for text, word in (("exit 1", "Bad message"), ("echo Fingerprint: SHA256:short; echo ssh-ed25519 AAAA", "Bad message"),
+                           ("echo no entropy >&2; exit 2", "no entropy")):  # fmt: skip
+            script.write_text(f"#!/bin/sh\n{text}\n")
+            script.chmod(0o755)
+            self.call("scaleway-sshd", **{**self.env, "SCALEWAY_DROPBEARKEY": str(script)}, status=1)
+            self.one_line("Failed to make a host key", word)
+        self.call("scaleway-sshd", **{**self.env, "SCALEWAY_DROPBEARKEY": "/nonexistent"}, status=1)
+        self.one_line("No such file")
+
+    def test_tags(self):
+        self.metadata({"tags": ["AUTHORIZED_KEY=" + self.key.replace(" ", "_") + "_me", "AUTHORIZED_KEY=x"]})
+        self.sshd()
+        self.assertEqual((self.sshd_dir / "authorized_keys").read_text(), self.key + "\n")
 
 
 class Kexec(Steps):

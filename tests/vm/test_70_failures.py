@@ -5,23 +5,16 @@
 import cpio
 import documents
 import nbd
-from testing import check, rows
+from testing import absent, check, rows
 
 HOST = "10.42.0.1"
 NOBODY = f"nbd://{HOST}:{nbd.PORT}"
 
 
-def shorter(seconds):
-    """An overlay: the root's NBD server is tried for so long, and not for five minutes."""
-    archive = cpio.Archive()
-    archive.add("/etc/systemd/system/scaleway-nbd@0.service.d/90-test.conf", f"[Service]\nEnvironment=NBD_TIMEOUT={seconds}\n")
-    return archive
-
-
 @rows("C4")
 def test_nbd_refused(bench):
     """And a shell for who presses Enter."""
-    vm = bench.boot(nbd=None, metadata={"volumes": {"0": documents.volume(NOBODY)}}, overlay=shorter(5))
+    vm = bench.boot(nbd=None, metadata={"volumes": {"0": documents.volume(NOBODY)}}, overlay=nbd.shorter(5))
     vm.wait_for("^Press Enter within ", 240)
     vm.send("\necho in-the-''shell\n")
     vm.wait_for("^in-the-shell$", 60)
@@ -47,8 +40,13 @@ def test_no_such_export(bench):
 
 @rows("B2", "C4")
 def test_no_such_partition(bench):
-    """The volume is there; its second partition is not."""
-    bench.boot(tags=["root=/dev/nbd0p2"])
+    """The volume is there; its second partition is not. A shell without being asked, and the reboot when it is left."""
+    vm = bench.boot(tags=["root=/dev/nbd0p2", "rd.scaleway.failure=shell"])
+    vm.wait_for("^The log is shown by", 240)
+    vm.send("echo in-the-''shell\n")
+    vm.wait_for("^in-the-shell$", 60)
+    absent(vm.console.text, "Press Enter", "nobody is asked")
+    vm.send("exit\n")
     bench.wait_failed("'/dev/nbd0p2' did not appear")
 
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <libmnl/libmnl.h>
+
+#include "macro.h"
+
+/* What rtnl.c and rtnl-nic.c share, and nobody else. */
+
+/* Sends the request and hands each answer to the callback (may be NULL) until the kernel says that it is the last. Returns
+ * 0 or a negative errno, -ETIMEDOUT if the kernel does not answer within 5 s. */
+_must_check_ int rtnl_talk(struct nlmsghdr *request, mnl_cb_t callback, void *data);
+
+/* Fills in attributes[TYPE], an array of max + 1, for each attribute behind the header of that size; types that are
+ * larger are passed over. */
+void rtnl_attributes(const struct nlmsghdr *message, size_t header_size, const struct nlattr **attributes, uint16_t max);
+
+/* The value of an attribute; unset if it is NULL or too short. */
+uint32_t rtnl_attribute_u32(const struct nlattr *a, uint32_t unset);

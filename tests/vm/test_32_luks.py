@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""A root that is encrypted: who has the passphrase types it at the console or logs in, and the boot goes on. What is encrypted on which
+disk is a matter of unit/test-luks.py."""
+
+import subprocess
+import time
+
+import cpio
+import disks
+import documents
+import ssh
+from bench import BASE_CMDLINE
+from disks import ROOT, Partition
+from process import find
+from testing import absent, contains, equal, options, rows
+from vm import LOGIN, VM, Console
+
+WITHOUT_ROOT = " ".join(word for word in BASE_CMDLINE.split() if not word.startswith("root="))
+RIGHT = "correct horse battery staple"
+WRONG = "wrong donkey"
+# s; systemd's agent shows the prompt, then has the terminal show nothing any more.
+HAND = 1
+PROMPT = r"enter passphrase for disk .*luks-"
+
+
+def answer(vm, text, since=0):
+    """At the console, to the next question. Returns where that ended."""
+    at = vm.wait_for(PROMPT, 240, since).end()
+    time.sleep(HAND)
+    vm.send(text + "\n")
+    return at
+
+
+def never_shows(vm, *passphrases):
+    """Neither at the console nor in the journal, which has what the initrd logged as well."""
+    for text in passphrases:
+        absent(vm.console.text, text, "the console")
+        # In two parts: the shell's own command line is in no journal, but better be sure.
+        count = vm.run(f"journalctl --boot --no-pager --output=cat | grep -c '[{text[0]}]{text[1:]}'", ok=None)
+        equal(count.strip(), "0", f"'{text}' in the journal")
+
+
+def is_healthy(vm):
+    equal(vm.run("systemctl is-system-running --wait; systemctl --failed --quiet --no-pager", ok=None).strip(), "running", "the booted system")
+
+
+@rows("B10")
+@options(timeout=600)
+def test_whole_volume_at_the_console(bench):
+    """root= names the file system, which nobody sees before the volume is unlocked. A key slot of argon2id, which takes memory and time; one
+    wrong passphrase before the right one. The unit of the root has a time limit that the person's time would exceed."""
+    uuids = {}
+
+    def build(root, path):
+        slot = ("--pbkdf=argon2id", "--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=1")
+        uuids["luks"] = disks.encrypted(root, path, RIGHT, *slot)
+        uuids["inside"] = subprocess.run([find("blkid"), "-o", "value", "-s", "UUID", root], check=True, capture_output=True,
+                                         text=True).stdout.strip()  # fmt: skip
+
+    bench.build_disk(build)
+    limit = cpio.Archive()
+    limit.add("/etc/systemd/system/scaleway-local.service.d/90-test.conf", "[Service]\nTimeoutStartSec=8\n")
+    vm = bench.boot(tags=[f"root=UUID={uuids['inside']}"], overlay=limit)
+    at = answer(vm, WRONG)
+    contains(vm.console.text, r"'/dev/nbd0' is encrypted\. Type its passphrase here, or log in and call 'systemd-tty-ask-password-agent'",
+             "what the console says before")  # fmt: skip
+    equal(bench.wait_states(), ["kernel-started", "booted"], "states while a person is waited for")
+    at = vm.wait_for(r"Passphrase 1 of 3 was wrong\.", 120, at).end()
+    at = answer(vm, RIGHT, at)
+    vm.wait_for(r"'/dev/nbd0' is unlocked, the boot goes on", 120, at)
+    vm.wait_for(LOGIN, 240, at)
+    equal(vm.run("findmnt -no SOURCE /").strip(), f"/dev/mapper/luks-{uuids['luks']}", "root of the booted system")
+    contains(vm.run("cat /run/mount/utab", ok=None), "_netdev", "utab")
+    never_shows(vm, RIGHT, WRONG)
+    is_healthy(vm)
+    equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
+
+
+@rows("B10", "A17")
+@options(timeout=600)
+def test_by_ssh(bench):
+    """A volume group inside of LUKS1 on a partition of a local disk. The ssh server is there before the root, and says what to type; with the
+    passphrase the boot goes on at once, without continue-boot. The server can be switched off after that."""
+
+    def build(root, path):
+        disks.encrypted(root, f"{path}.luks", RIGHT, build=disks.volume_group, kind="luks1")
+        disks.partitioned(f"{path}.luks", path, "gpt", [Partition(disks.GPT_EFI), Partition(disks.GPT_LUKS, content=ROOT)])
+
+    bench.build_disk(build)
+    client = ssh.Client(bench)
+    drive = ["-drive", f"file={bench.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
+    metadata = {"volumes": {"0": documents.volume("device://dev/vda")}, "ssh_public_keys": [{"key": client.make("mine"), "fingerprint": ""}]}
+    vm = bench.boot(tags=["INITRD_DROPBEAR=1"], metadata=metadata, nbd=None, base=WITHOUT_ROOT, qemu=drive)
+    at = vm.wait_for(PROMPT, 240).end()
+    client.wait("mine")
+    shown = client.session("systemctl --no-pager list-jobs", "exit", key="mine")
+    contains(shown, r"'/dev/vda2' is encrypted, and the boot waits for its passphrase: type 'systemd-tty-ask-password-agent'", "motd")
+    contains(shown, r"scaleway-unlock\.service +start +running", "jobs while a person is waited for")
+
+    agent = client.start("systemd-tty-ask-password-agent", flags=["-tt"], key="mine", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    terminal = Console(f"{bench.folder}/agent.log")
+    VM.read_into(agent.process.stdout.fileno(), terminal)
+    terminal.wait_for(PROMPT, 60)
+    time.sleep(HAND)
+    agent.process.stdin.write(f"{RIGHT}\n".encode())
+    agent.process.stdin.flush()
+    vm.wait_for(r"'/dev/vda2' is unlocked, the boot goes on", 120, at)
+    absent(terminal.text, RIGHT, "what the terminal shows")
+    vm.wait_for(LOGIN, 240, at)
+    equal(vm.run("findmnt -no SOURCE /").strip(), "/dev/mapper/test--group-root", "root of the booted system")
+    equal(vm.run("pgrep dropbear; ss -Hltn 'sport = :22'", ok=None), "", "what is left of the ssh server")
+    never_shows(vm, RIGHT)
+    is_healthy(vm)
+    equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
+    vm.send("poweroff\n")
+    equal(vm.wait_exit(120), "guest-shutdown", "the end")
+
+
+@rows("B10", "C4")
+@options(timeout=600)
+def test_three_wrong(bench):
+    """On a logical volume. The server is taken down as any that has no root, and the reason is known."""
+
+    def build(root, path):
+        disks.encrypted(root, f"{path}.luks", RIGHT)
+        disks.volume_group(f"{path}.luks", path)
+
+    bench.build_disk(build)
+    vm = bench.boot()
+    at = 0
+    for n in (1, 2, 3):
+        at = answer(vm, f"{WRONG} {n}", at)
+        at = vm.wait_for(rf"Passphrase {n} of 3 was wrong\.", 120, at).end()
+    bench.wait_failed(r"'/dev/mapper/test--group-root' is encrypted, and 3 passphrases did not unlock it\.$", mounted=True)
+    absent(vm.console.text, WRONG, "the console")
+    equal([state.partition(":")[0] for state in bench.states()], ["kernel-started", "booted", "failed"], "states")
