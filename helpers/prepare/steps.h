@@ -8,7 +8,7 @@ typedef struct Root {
         int fd;                 /* its directory */
         const char *hostname;   /* of the metadata, valid; NULL: not known */
         const char *machine_id; /* the server's id as one; NULL: not known */
-        bool partitioned;       /* it is on a partition or a logical volume */
+        bool partitioned;       /* it is not on a whole disk, see root-source.h */
         bool reset_password;    /* a new one, whatever root has */
 } Root;
 
