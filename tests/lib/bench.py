@@ -11,6 +11,7 @@
 import collections
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,23 @@ class Bench:
         """A file of the root image, seen from outside when the server is off. None if there is none."""
         output = debugfs(self.disk, f"cat {path}")
         return None if "File not found" in output.stderr else output.stdout
+
+    def set_root_password_field(self, field):
+        """Of /etc/shadow, with the owner, the mode and an attribute that the file is to keep."""
+        shadow = self.root_file("/etc/shadow")
+        self.add_to_root("/etc/shadow", re.sub(r"^root:[^:]*:", f"root:{field}:", shadow, flags=re.M), mode=0o640)
+        self.edit_root("set_inode_field /etc/shadow gid 42", "ea_set /etc/shadow user.note kept")
+
+    def look(self, *commands):
+        """Outputs of debugfs commands on a copy of the disk with what lies in the journal in its place; the server may run."""
+        copy = os.path.join(self.folder, "look.img")
+        try:
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.disk, copy], check=True)
+            subprocess.run([find("e2fsck"), "-p", "-E", "journal_only", copy], check=True, capture_output=True)
+            return [debugfs(copy, command).stdout for command in commands]
+        finally:
+            if os.path.exists(copy):
+                os.unlink(copy)
 
     def callback(self, function):
         """To be called at the end of the test: for what it started by itself."""
