@@ -16,6 +16,7 @@
 #include "string-util.h"
 
 #define UNIT "scaleway-unlock.service"
+#define PLAIN_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/+-.:@_"
 #define MAPPING_USEC (20 * USEC_PER_SEC)
 
 extern char **environ;
@@ -88,14 +89,18 @@ static int ask_here(const char *path, const char *shown, const char *name) {
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EKEYREJECTED;
 }
 
-/* A path that says where the device is, whatever link root= named it by. */
+/* A link may have been made of any bytes that are on a disk, and the unit reads a file in which some of them mean something. */
 static int ask(const char *path, const char *shown, const char *name) {
-        _cleanup_free_ char *real = realpath(path, NULL);
+        _cleanup_free_ char *real = NULL;
 
-        if (!real)
-                return log_error_errno(errno, "Failed to find out where '%s' is: %m", shown);
+        if (path[strspn(path, PLAIN_CHARS)] != '\0') {
+                real = realpath(path, NULL);
+                if (!real)
+                        return log_error_errno(errno, "Failed to find out where '%s' is: %m", shown);
+                path = real;
+        }
 
-        return notify_is_possible() ? ask_by_unit(real, shown, name) : ask_here(real, shown, name);
+        return notify_is_possible() ? ask_by_unit(path, shown, name) : ask_here(path, shown, name);
 }
 
 int root_unlock(const char *path, const char *shown, const RootProbe *probe, const char *wanted, char **ret) {

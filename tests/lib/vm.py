@@ -156,13 +156,15 @@ class VM:
         qmp_theirs.close()
         self.started = time.monotonic()
         self._qmp = qmp_ours
-        self._reader(self.child.process.stdout.fileno(), self.console)
-        self._reader(probe_read, self.probes)
+        self.read_into(self.child.process.stdout.fileno(), self.console)
+        self.read_into(probe_read, self.probes)
         threading.Thread(target=self._read_qmp, daemon=True).start()
         self.qmp("qmp_capabilities")
 
     @staticmethod
-    def _reader(fd, console):
+    def read_into(fd, console):
+        """Has a thread of its own feed the console with what comes from fd, until its end."""
+
         def read():
             while True:
                 try:

@@ -1329,8 +1329,9 @@ class Shell(OnTerminal):
         self.expect(b"Hello.")
         self.expect(b"# ")
         self.seen = b""
-        # The line after it, because bash shows no new prompt if the key comes when it has just shown one.
-        os.write(self.fd, b"\x03\n")
+        # bash shows no new prompt after a ^C that comes before it is done with the first one; after a line it does.
+        os.write(self.fd, b"\x03")
+        os.write(self.fd, b"\n")
         self.expect(b"# ")
         os.write(self.fd, b"case $- in *m*) echo JOB-CONT''ROL;; esac; echo $?-$((40+2))\n")
         self.expect(b"JOB-CONTROL")

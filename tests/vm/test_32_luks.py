@@ -3,21 +3,30 @@
 disk is a matter of unit/test-luks.py."""
 
 import subprocess
+import time
 
 import cpio
 import disks
+import documents
+import ssh
+from bench import BASE_CMDLINE
+from disks import ROOT, Partition
 from process import find
 from testing import absent, contains, equal, options, rows
-from vm import LOGIN
+from vm import LOGIN, VM, Console
 
+WITHOUT_ROOT = " ".join(word for word in BASE_CMDLINE.split() if not word.startswith("root="))
 RIGHT = "correct horse battery staple"
 WRONG = "wrong donkey"
-PROMPT = r"enter passphrase for disk luks-"
+# s; systemd's agent shows the prompt, then has the terminal show nothing any more.
+HAND = 1
+PROMPT = r"enter passphrase for disk .*luks-"
 
 
 def answer(vm, text, since=0):
     """At the console, to the next question. Returns where that ended."""
     at = vm.wait_for(PROMPT, 240, since).end()
+    time.sleep(HAND)
     vm.send(text + "\n")
     return at
 
@@ -67,6 +76,46 @@ def test_whole_volume_at_the_console(bench):
     equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
 
 
+@rows("B10", "A17")
+@options(timeout=600)
+def test_by_ssh(bench):
+    """A volume group inside of LUKS1 on a partition of a local disk. The ssh server is there before the root, and says what to type; with the
+    passphrase the boot goes on at once, without continue-boot. The server can be switched off after that."""
+
+    def build(root, path):
+        disks.encrypted(root, f"{path}.luks", RIGHT, build=disks.volume_group, kind="luks1")
+        disks.partitioned(f"{path}.luks", path, "gpt", [Partition(disks.GPT_EFI), Partition(disks.GPT_LUKS, content=ROOT)])
+
+    bench.build_disk(build)
+    client = ssh.Client(bench)
+    drive = ["-drive", f"file={bench.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
+    metadata = {"volumes": {"0": documents.volume("device://dev/vda")}, "ssh_public_keys": [{"key": client.make("mine"), "fingerprint": ""}]}
+    vm = bench.boot(tags=["INITRD_DROPBEAR=1"], metadata=metadata, nbd=None, base=WITHOUT_ROOT, qemu=drive)
+    at = vm.wait_for(PROMPT, 240).end()
+    client.wait("mine")
+    shown = client.session("systemctl --no-pager list-jobs", "exit", key="mine")
+    contains(shown, r"'/dev/vda2' is encrypted, and the boot waits for its passphrase: type 'systemd-tty-ask-password-agent'", "motd")
+    contains(shown, r"scaleway-unlock\.service +start +running", "jobs while a person is waited for")
+
+    agent = client.start("systemd-tty-ask-password-agent", flags=["-tt"], key="mine", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    terminal = Console(f"{bench.folder}/agent.log")
+    VM.read_into(agent.process.stdout.fileno(), terminal)
+    terminal.wait_for(PROMPT, 60)
+    time.sleep(HAND)
+    agent.process.stdin.write(f"{RIGHT}\n".encode())
+    agent.process.stdin.flush()
+    vm.wait_for(r"'/dev/vda2' is unlocked, the boot goes on", 120, at)
+    absent(terminal.text, RIGHT, "what the terminal shows")
+    vm.wait_for(LOGIN, 240, at)
+    equal(vm.run("findmnt -no SOURCE /").strip(), "/dev/mapper/test--group-root", "root of the booted system")
+    equal(vm.run("pgrep dropbear; ss -Hltn 'sport = :22'", ok=None), "", "what is left of the ssh server")
+    never_shows(vm, RIGHT)
+    is_healthy(vm)
+    equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
+    vm.send("poweroff\n")
+    equal(vm.wait_exit(120), "guest-shutdown", "the end")
+
+
 @rows("B10", "C4")
 @options(timeout=600)
 def test_three_wrong(bench):
@@ -82,6 +131,6 @@ def test_three_wrong(bench):
     for n in (1, 2, 3):
         at = answer(vm, f"{WRONG} {n}", at)
         at = vm.wait_for(rf"Passphrase {n} of 3 was wrong\.", 120, at).end()
-    bench.wait_failed(r"'/dev/(dm-\d+|mapper/test--group-root)' is encrypted, and 3 passphrases did not unlock it\.$", mounted=True)
+    bench.wait_failed(r"'/dev/mapper/test--group-root' is encrypted, and 3 passphrases did not unlock it\.$", mounted=True)
     absent(vm.console.text, WRONG, "the console")
     equal([state.partition(":")[0] for state in bench.states()], ["kernel-started", "booted", "failed"], "states")
