@@ -19,7 +19,7 @@ typedef struct Blob {
 typedef struct KeyType {
         const char *name;
         bool (*check)(Blob *b, const struct KeyType *type);
-        const char *curve;  /* ECDSA: its name, and the size of an uncompressed point on it */
+        const char *curve; /* ECDSA: its name, and the size of an uncompressed point on it */
         size_t point_size;
 } KeyType;
 
