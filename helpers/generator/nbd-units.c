@@ -160,8 +160,13 @@ static int pass_over(unsigned index, VolumeKind kind, const MetadataVolume *v, c
         return 0;
 }
 
-/* Volume 0 is the one to boot from: when another device was chosen for that, it was for a reason. */
+/* Volume 0 is the one to boot from: when another device was chosen for that, it was for a reason. Where no volume is the root, it is the one
+ * that a person looks for first, and not one of the secondary ones. */
 static bool is_other(const Boot *b, unsigned index) {
+        if (options_get_bool(b->options, OPTION_SKIP_OPTIONAL_NBD_DEVICES) ||
+            (index > 0 && options_get_bool(b->options, OPTION_SKIP_SECONDARY_VOLUMES)))
+                return false;
+
         return b->mode->all_volumes || (index > 0 && (int) index != b->root.nbd);
 }
 
@@ -169,10 +174,6 @@ int nbd_write_others(const Boot *b) {
         bool attached[METADATA_VOLUMES_MAX] = {};
         size_t n = 0;
         int r;
-
-        if (options_get_bool(b->options, OPTION_SKIP_OPTIONAL_NBD_DEVICES) ||
-            options_get_bool(b->options, OPTION_SKIP_SECONDARY_VOLUMES))
-                return 0;
 
         for (unsigned i = 0; i < METADATA_VOLUMES_MAX; i++) {
                 _cleanup_free_ char *device = NULL;

@@ -24,7 +24,7 @@ int platform_nic(void) {
                 return r;
         r = read_file(path, 256, &address, NULL);
         if (r < 0)
-                return r == -ENOENT ? 0 : r;
+                return r;
 
         address[strcspn(address, "\n")] = '\0';
         r = rtnl_nic_towards(address, &ifindex);
@@ -56,7 +56,7 @@ void settle_ipv6(int ifindex, const char *address, const char *gateway) {
 
         if (parse_settings(address, gateway, &s) < 0)
                 return;
-        if (ifindex <= 0)
+        if (ifindex < 0)
                 return (void) log_warning_errno(ifindex, "No NIC leads to the platform, leaving IPv6 to router advertisements: %m");
 
         (void) if_indextoname((unsigned) ifindex, name);

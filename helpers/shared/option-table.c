@@ -195,7 +195,7 @@ const Option option_table[_OPTION_MAX] = {
                 .key = "INITRD_SKIP_SECONDARY_VOLUMES",
                 .where = OPTION_BOTH,
                 .type = OPTION_TYPE_BOOL,
-                .help = "The same",
+                .help = "Attach no NBD volume but volume 0 and that of the root",
         },
         [OPTION_WAIT_SECONDARY_VOLUMES] = {
                 .key = "INITRD_WAIT_SECONDARY_VOLUMES",

@@ -18,14 +18,22 @@
 #define MEMORY_MAX ((uint64_t) 192 << 20)
 #define ZSTD_WINDOW_LOG_MAX 27
 
+/* Of a frame that is not decompressed, and the four bytes of its length behind it. */
+#define SKIPPABLE_MAGIC 0x184d2a50U
+#define SKIPPABLE_HEADER_SIZE 8U
+
 /* Libraries count in other types than size_t. */
 static unsigned clamp(size_t n) {
         return (unsigned) MIN(n, (size_t) INT_MAX);
 }
 
+static uint32_t read_le32(const unsigned char *p) {
+        return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
+}
+
 typedef struct Gzip {
         z_stream stream;
-        bool ended;
+        bool ended, in_padding;
 } Gzip;
 
 static void *gzip_new(void) {
@@ -44,6 +52,18 @@ static void gzip_free(void *state) {
         free(g);
 }
 
+/* Between the last member and the end zeros may stand, to fill a record of a tape: gzip(1) says nothing of them either. After one
+ * zero there is nothing else. */
+static int gzip_skip_padding(Gzip *g, const unsigned char **in, size_t *n_in) {
+        while (*n_in > 0 && **in == 0) {
+                g->in_padding = true;
+                (*in)++;
+                (*n_in)--;
+        }
+
+        return g->in_padding && *n_in > 0 ? -EBADMSG : 0;
+}
+
 static int gzip_decode(void *state, const unsigned char **in, size_t *n_in, unsigned char *out, size_t n_out,
                        size_t *ret_written, bool finish) {
         Gzip *g = state;
@@ -51,6 +71,9 @@ static int gzip_decode(void *state, const unsigned char **in, size_t *n_in, unsi
 
         *ret_written = 0;
         if (g->ended) {
+                r = gzip_skip_padding(g, in, n_in);
+                if (r < 0)
+                        return r;
                 if (*n_in == 0)
                         return 1;
                 if (inflateReset(&g->stream) != Z_OK)
@@ -282,16 +305,36 @@ static int lz4_decode(void *state, const unsigned char **in, size_t *n_in, unsig
 }
 
 static const Decoder decoders[] = {
-        { "gzip",  { 0x1f, 0x8b, 0x08 },               3, gzip_new,  gzip_free,  gzip_decode  },
-        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 }, 6, xz_new,    xz_free,    xz_decode    },
-        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },         4, zstd_new,  zstd_free,  zstd_decode  },
-        { "bzip2", { 'B', 'Z', 'h' },                  3, bzip2_new, bzip2_free, bzip2_decode },
-        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },         4, lz4_new,   lz4_free,   lz4_decode   },
+        { "gzip",  { 0x1f, 0x8b, 0x08 },               3, false, gzip_new,  gzip_free,  gzip_decode  },
+        { "xz",    { 0xfd, '7', 'z', 'X', 'Z', 0x00 }, 6, false, xz_new,    xz_free,    xz_decode    },
+        { "zstd",  { 0x28, 0xb5, 0x2f, 0xfd },         4, true,  zstd_new,  zstd_free,  zstd_decode  },
+        { "bzip2", { 'B', 'Z', 'h' },                  3, false, bzip2_new, bzip2_free, bzip2_decode },
+        { "lz4",   { 0x04, 0x22, 0x4d, 0x18 },         4, true,  lz4_new,   lz4_free,   lz4_decode   },
 };
 
+/* zstd and lz4 know frames that say something to other programs: pzstd begins with one. Returns how long the one is that the data
+ * begin with, or 0 if there is none, or if it does not end within them: it may claim 4 GB, and what comes behind it is not seen. */
+static size_t skippable_size(const unsigned char *p, size_t n) {
+        uint64_t size;
+
+        if (n < SKIPPABLE_HEADER_SIZE || (read_le32(p) & ~0xfU) != SKIPPABLE_MAGIC)
+                return 0;
+
+        size = SKIPPABLE_HEADER_SIZE + (uint64_t) read_le32(p + 4);
+        return size <= n ? (size_t) size : 0;
+}
+
 const Decoder *decoder_find(const void *data, size_t n) {
+        const unsigned char *p = data;
+        bool skipped = false;
+        size_t k;
+
+        for (; (k = skippable_size(p, n)) > 0; p += k, n -= k)
+                skipped = true;
+
         for (size_t i = 0; i < ELEMENTSOF(decoders); i++)
-                if (n >= decoders[i].n_magic && memcmp(data, decoders[i].magic, decoders[i].n_magic) == 0)
+                if (n >= decoders[i].n_magic && memcmp(p, decoders[i].magic, decoders[i].n_magic) == 0 &&
+                    (decoders[i].skips_frames || !skipped))
                         return decoders + i;
 
         return NULL;

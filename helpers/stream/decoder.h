@@ -9,6 +9,7 @@ typedef struct Decoder {
         const char *name; /* "gzip" */
         unsigned char magic[8];
         size_t n_magic;
+        bool skips_frames; /* there may be frames before the first that are for others, and it passes over them */
         /* NULL if memory is short. */
         void *(*open)(void);
         void (*close)(void *state);
@@ -20,8 +21,5 @@ typedef struct Decoder {
                       size_t *ret_written, bool finish);
 } Decoder;
 
-/* Longest magic number. */
-#define DECODER_MAGIC_MAX 8U
-
-/* The decoder for data that begin with these n bytes, or NULL. */
+/* The decoder for data that begin with these n bytes, or NULL. Frames before its own must end within them. */
 const Decoder *decoder_find(const void *data, size_t n);

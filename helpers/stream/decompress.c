@@ -6,6 +6,10 @@
 #include "alloc-util.h"
 #include "decompress.h"
 
+/* What may be read without anything coming out of it. More than the largest block that a decoder collects before it begins, see
+ * decoder.c; empty members, padding and frames that are passed over would else go on for ever. */
+#define IDLE_MAX ((uint64_t) 256 << 20)
+
 struct Decompress {
         const Decoder *decoder;
         Ring *from, *to;
@@ -13,6 +17,7 @@ struct Decompress {
         pthread_t thread;
         const unsigned char *in; /* what is left of the buffer that is held */
         size_t n_in;
+        uint64_t n_idle; /* read since something was written */
         bool holding, finish;
 };
 
@@ -73,6 +78,10 @@ static int fill(Decompress *d, void *state, unsigned char *out, size_t *ret_n) {
                         return explain(d, r);
                 n += written;
                 *ret_n = n;
+                d->n_idle = written > 0 ? 0 : d->n_idle + (before - d->n_in);
+                if (d->n_idle > IDLE_MAX)
+                        return reason_set(d->reason, EBADMSG, "The archive is damaged: its %s data go on and on, and nothing comes of them",
+                                          d->decoder->name);
 
                 if (!d->finish || written > 0 || d->n_in != before)
                         continue;

@@ -4,7 +4,9 @@
  * Runs from the units of the modes rescue and live, after the network is up, the clock is set (certificates) and the
  * file system of the root, a tmpfs or a fresh one on a disk, is mounted; before the root is looked at. It expects the
  * directory to be empty. It leaves the whole tree there, or an empty directory and an exit status that is not 0:
- * nothing that could be taken for a root. */
+ * nothing that could be taken for a root. A signal ends it where it is, and so does systemd at TimeoutStartSec=: then what
+ * was unpacked up to there stays. The unit has failed all the same, so nobody goes on with that; in memory it is lost at the
+ * reboot, and on a disk the label of scaleway-live says that it is not complete. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>

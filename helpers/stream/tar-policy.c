@@ -91,6 +91,59 @@ int tar_piece_check(uint64_t offset, uint64_t n, uint64_t size) {
         return offset > size || n > size - offset ? -E2BIG : 0;
 }
 
+static bool all_zero(const unsigned char *p, size_t n) {
+        return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+static bool trailer_take(TarTrailer *t, unsigned char c) {
+        static const unsigned char magic[] = { 0xa6, 0x4c, 0x32, 0x2e, 0xd6, 0x14, 0xae, 0xdb };
+
+        switch (t->state) {
+        case TAR_TRAILER_ZEROS:
+                if (c == 0)
+                        return true;
+                t->state = TAR_TRAILER_MAGIC;
+                return trailer_take(t, c);
+        case TAR_TRAILER_MAGIC:
+                if (c != magic[t->n++])
+                        return false;
+                if (t->n == sizeof(magic))
+                        *t = (TarTrailer) { .state = TAR_TRAILER_NAME };
+                return true;
+        case TAR_TRAILER_NAME:
+                if (c == 0)
+                        *t = (TarTrailer) { .state = TAR_TRAILER_OFFSET, .last = t->n == 0 };
+                else
+                        t->n++;
+                return true;
+        case TAR_TRAILER_OFFSET:
+                if (++t->n == sizeof(uint64_t))
+                        *t = (TarTrailer) { .state = t->last ? TAR_TRAILER_END : TAR_TRAILER_NAME };
+                return true;
+        default:
+                return false;
+        }
+}
+
+int tar_trailer_check(TarTrailer *t, const unsigned char *p, size_t n) {
+        assert(t);
+
+        if (t->state == TAR_TRAILER_ZEROS && all_zero(p, n))
+                return 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (!trailer_take(t, p[i]))
+                        return -EINVAL;
+
+        return 0;
+}
+
+bool tar_trailer_is_complete(const TarTrailer *t) {
+        assert(t);
+
+        return t->state == TAR_TRAILER_ZEROS || t->state == TAR_TRAILER_END;
+}
+
 const char *tar_policy_error(int error) {
         switch (error) {
         case -EINVAL:

@@ -41,5 +41,19 @@ _must_check_ int tar_id_check(int64_t id, uint32_t *ret);
 /* One more piece of n bytes at offset in a file of size bytes. -E2BIG if it would reach beyond its end. */
 _must_check_ int tar_piece_check(uint64_t offset, uint64_t n, uint64_t size);
 
+/* What follows the end of an archive: zeros, and then maybe the index that pixz writes, which is a magic number, names and where in the
+ * archive each begins, and a last one without a name. Nothing of it is used, but nothing else may stand there. */
+typedef struct TarTrailer {
+        enum { TAR_TRAILER_ZEROS, TAR_TRAILER_MAGIC, TAR_TRAILER_NAME, TAR_TRAILER_OFFSET, TAR_TRAILER_END } state;
+        size_t n; /* bytes of what the state names */
+        bool last; /* of the names */
+} TarTrailer;
+
+/* Takes the next n bytes; t begins as {}. Returns 0, or -EINVAL if they do not belong there. */
+_must_check_ int tar_trailer_check(TarTrailer *t, const unsigned char *p, size_t n);
+
+/* Could this be all? */
+bool tar_trailer_is_complete(const TarTrailer *t);
+
 /* The phrase for an error of tar_path_clean() or tar_link_target_check(): "has a '..' component". */
 const char *tar_policy_error(int error);

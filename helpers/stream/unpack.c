@@ -239,31 +239,30 @@ static int take_entry(Unpack *u, struct archive *a, TreeWriter *w, struct archiv
         return write_entry(u, a, w, entry, &e);
 }
 
-static bool all_zero(const unsigned char *p, size_t n) {
-        return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
-/* What follows the end must be the zeros that fill the last record: a second archive would be left out without a word.
- */
+/* What follows the end must be the zeros that fill the last record: a second archive would be left out without a word. pixz puts an index
+ * behind them, of nothing but names and where they begin. */
 static int read_padding(Unpack *u, struct archive *a) {
         int64_t taken = archive_filter_bytes(a, 0) - u->held_at;
         uint64_t n_padding = 0;
+        TarTrailer trailer = {};
         const void *data;
         la_ssize_t n;
+        int r = 0;
 
-        if (u->held && taken >= 0 && (size_t) taken <= u->n_held &&
-            !all_zero(u->held + taken, u->n_held - (size_t) taken))
-                return reason_set(u->reason, EBADMSG, "Something else follows the end of the archive");
+        if (u->held && taken >= 0 && (size_t) taken <= u->n_held)
+                r = tar_trailer_check(&trailer, u->held + taken, u->n_held - (size_t) taken);
 
-        while ((n = on_read(a, u, &data)) > 0) {
+        while (r >= 0 && (n = on_read(a, u, &data)) > 0) {
                 n_padding += (uint64_t) n;
                 if (n_padding > TAR_PADDING_MAX)
                         return reason_set(u->reason, EFBIG, "The archive does not end: too many zeros");
-                if (!all_zero(data, (size_t) n))
-                        return reason_set(u->reason, EBADMSG, "Something else follows the end of the archive");
+                r = tar_trailer_check(&trailer, data, (size_t) n);
         }
-
-        return n < 0 ? damaged(u, a) : 0;
+        if (r >= 0 && n < 0)
+                return damaged(u, a);
+        if (r < 0 || !tar_trailer_is_complete(&trailer))
+                return reason_set(u->reason, EBADMSG, "Something else follows the end of the archive");
+        return 0;
 }
 
 static int read_entries(Unpack *u, struct archive *a, TreeWriter *w) {

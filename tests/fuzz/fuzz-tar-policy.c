@@ -61,6 +61,18 @@ static void check_numbers(const uint8_t *data, size_t size) {
                 CHECK(id == n && id != UINT32_MAX);
 }
 
+/* In whatever pieces it comes. */
+static void check_trailer(const uint8_t *data, size_t size) {
+        TarTrailer whole = {}, pieces = {};
+        int r, k = 0;
+
+        r = tar_trailer_check(&whole, data, size);
+        for (size_t i = 0; i < size && k >= 0; i += 7)
+                k = tar_trailer_check(&pieces, data + i, MIN(size - i, (size_t) 7));
+        CHECK(r == k);
+        CHECK(r < 0 || tar_trailer_is_complete(&whole) == tar_trailer_is_complete(&pieces));
+}
+
 /* The text is what an archive may give as a name, a link target or the name of an extended attribute. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = NULL;
@@ -74,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         check_path(text);
         check_numbers(data, size);
+        check_trailer(data, size);
         r = tar_link_target_check(text);
         CHECK((r >= 0) == (*text && strlen(text) <= TAR_PATH_MAX));
         CHECK(!isempty(tar_policy_error(r)));

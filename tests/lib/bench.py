@@ -37,6 +37,9 @@ SETTLED = 8  # s; a state that was not taken is sent again after 5 s at most
 # panic: a test that fails by one is told at once.
 BASE_CMDLINE = f"console={CONSOLE},115200 loglevel=5 panic=-1 scaleway boot=local root=/dev/nbd0"
 
+# The host's own network manager is left out, so that what the initrd has done stays to be seen.
+NO_HOST_NETWORK = "net.ifnames=0 systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket"
+
 
 class Parts:
     """Kernel, initrd and root image: of the image builder, or given by the environment."""

@@ -35,17 +35,7 @@ ATTACH_GOAL = 0.7
 LATE_GOAL = 1.5
 
 
-class Memory(nbd.Nbdkit):
-    """Any export name is one. It logs nothing: that costs time."""
-
-    filters = ()
-    parameters = ()
-
-    def arguments(self):
-        return ["--foreground", self.style, f"--port={self.port}", *self.filters, "memory", "64M", *self.parameters]
-
-
-class LateMemory(Memory):
+class LateMemory(nbd.NbdkitMemory):
     """The opening of the export, which is a part of the handshake, takes longer."""
 
     filters = ("--filter=delay",)
@@ -107,7 +97,7 @@ def run(arguments):
 
     def go():
         with bench_nbd.Guest(os.path.join(LOGS, "bench-attach"), kernel, initrd) as guest:
-            server, late = guest.serve(Memory), guest.serve(LateMemory)
+            server, late = guest.serve(nbd.NbdkitMemory), guest.serve(LateMemory)
             warm_up(guest, server)
             for number in range(1, arguments.rounds + 1):
                 results = run_round(guest, number, server, late)
@@ -116,7 +106,7 @@ def run(arguments):
                     bench_nbd.tell(result, FIGURES)
 
     complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(PEERS)}")
-    return bench_nbd.finish("bench-attach", rounds, FIGURES, PEERS, goals, complete)
+    return bench_nbd.finish("bench-attach", rounds, FIGURES, PEERS, goals, complete, arguments.strict)
 
 
 def add_parser(commands):

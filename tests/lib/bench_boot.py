@@ -210,7 +210,8 @@ def run(arguments):
         **told,
     }
     print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, 'bench-boot', document))}")
-    return 1 if interrupted or any("error" in r for r in rounds) else 0
+    whole = not interrupted and not any("error" in r for r in rounds)
+    return bench_report.exit_status(whole, [goal["verdict"] for goal in told["goals"]], arguments.strict)
 
 
 def add_parser(commands):

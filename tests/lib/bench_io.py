@@ -180,7 +180,7 @@ def run(arguments):
                     bench_nbd.tell(result, shown)
 
     complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(chosen) * len(JOBS)} jobs for {len(PEERS)}")
-    return bench_nbd.finish("bench-io", rounds, shown, PEERS, goals(chosen), complete, settings=told)
+    return bench_nbd.finish("bench-io", rounds, shown, PEERS, goals(chosen), complete, arguments.strict, settings=told)
 
 
 def add_parser(commands):

@@ -195,9 +195,9 @@ def tell(result, figures):
     print(f"  {result['round']:>3}  {result['peer']:14} {text}", flush=True)
 
 
-def finish(name, rounds, figures, peers, goals, complete, **more):
-    """Prints the tables and writes the document; returns the exit status. goals: function of the rounds. more: for the
-    document."""
+def finish(name, rounds, figures, peers, goals, complete, strict, **more):
+    """Prints the tables and writes the document; returns the exit status. goals: function of the rounds. strict: a goal that
+    is missed counts. more: for the document."""
     if not rounds:
         return 1
     good = [r for r in rounds if "error" not in r]
@@ -220,4 +220,4 @@ def finish(name, rounds, figures, peers, goals, complete, **more):
         **more,
     }
     print(f"\nbench: all figures: {os.path.relpath(bench_report.write(LOGS, name, document))}")
-    return 0 if complete and len(good) == len(rounds) else 1
+    return bench_report.exit_status(complete and len(good) == len(rounds), [goal.verdict for goal in reached], strict)

@@ -46,6 +46,11 @@ class Goal:
         return {**dataclasses.asdict(self), "verdict": self.verdict}
 
 
+def exit_status(whole, verdicts, strict):
+    """whole: every round came to its end. A goal that is undecided is not missed, whatever its median: another run may tell."""
+    return 0 if whole and not (strict and "MISSED" in verdicts) else 1
+
+
 def values(rounds, peer, key):
     return [r[key] for r in rounds if r["peer"] == peer and r.get(key) is not None]
 

@@ -344,7 +344,7 @@ def run(arguments):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     complete = bench_nbd.guarded(go, f"{arguments.rounds} rounds of {len(formats)} formats for {len(PEERS)}")
     name = "bench-stream-vm" if arguments.vm else "bench-stream"
-    return bench_nbd.finish(name, rounds, figures(formats), PEERS, goals(PEERS, formats), complete)
+    return bench_nbd.finish(name, rounds, figures(formats), PEERS, goals(PEERS, formats), complete, arguments.strict)
 
 
 def add_parser(commands):

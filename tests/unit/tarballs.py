@@ -76,8 +76,8 @@ def hard_link(name, target, **fields):
     return header(name, b"1", link=target, **fields)
 
 
-def pax(records, raw=None):
-    """The extended header for the entry that follows."""
+def pax(records, raw=None, kind=b"x"):
+    """The extended header for the entry that follows; of kind g: for all that follow."""
     data = raw or b""
     for key, value in records.items():
         text = key.encode() + b"=" + value + b"\n"
@@ -85,7 +85,7 @@ def pax(records, raw=None):
         while len(str(length)) + 1 + len(text) != length:
             length += 1
         data += str(length).encode() + b" " + text
-    return header(b"pax", b"x", size=len(data)) + padded(data)
+    return header(b"pax", kind, size=len(data)) + padded(data)
 
 
 def long_name(name, kind=b"L"):
@@ -107,6 +107,16 @@ COMPRESSORS = {
 FILE = entry(b"before", b"x" * 1000)
 NOISE = random.Random(1).randbytes(200000)
 PLAIN = FILE + entry(b"noise", NOISE) + END
+
+
+def skippable(data, number=0, size=None):
+    """A frame that zstd and lz4 pass over; size: what it claims, if that is not the truth."""
+    return (0x184D2A50 + number).to_bytes(4, "little") + (len(data) if size is None else size).to_bytes(4, "little") + data
+
+
+def pixz_index(*names):
+    """What pixz puts behind the end, before it compresses."""
+    return bytes.fromhex("a64c322ed614aedb") + b"".join(name + b"\0" + (i * 1024).to_bytes(8, "little") for i, name in enumerate([*names, b""]))
 
 
 def damaged(data, at):
@@ -131,6 +141,14 @@ def sparse_old(name, real_size, pieces, data):
         tail[41 + i * 24 : 41 + i * 24 + 24] = number(offset, 12) + number(size, 12)
     tail[41 + 97 : 41 + 97 + 12] = number(real_size, 12)
     return header(name, b"S", size=len(data), magic=b"ustar  \0", tail=bytes(tail)) + padded(data)
+
+
+def sparse_pax(records, data, version="1.0", real_size=1000):
+    """GNU's newer forms: 0.1 has the map in the header, 1.0 before the contents."""
+    major, minor = version.split(".")
+    size = {"GNU.sparse.size" if major == "0" else "GNU.sparse.realsize": str(real_size).encode()}
+    marks = {"GNU.sparse.major": major.encode(), "GNU.sparse.minor": minor.encode(), "GNU.sparse.name": b"f"}
+    return pax(marks | size | records) + entry(b"x", data)
 
 
 def zip_file():
@@ -231,6 +249,22 @@ BROKEN = [
     Case("gzip-cut-trailer", "all is there but the trailer", gzip.compress(PLAIN)[:-4], r"cut off"),
     Case("gzip-garbage", "something after the end", gzip.compress(PLAIN) + b"garbage, and more of it", r"damaged"),
     Case("gzip-members", "two members are one archive", gzip.compress(FILE) + gzip.compress(END), files=BEFORE),
+    Case("gzip-zeros", "zeros fill the last record of a tape", gzip.compress(PLAIN) + bytes(5000), files=BEFORE),
+    Case("gzip-zeros-then", "and then another member", gzip.compress(FILE) + bytes(512) + gzip.compress(END), r"its gzip data make no sense"),
+    Case("gzip-idle", "members without end that say nothing", lambda outside: gzip.compress(FILE) + gzip.compress(b"") * (14 << 20), r"its gzip data go on and on"),
+    Case("skippable", "a frame to pass over at the beginning", skippable(b"x" * 100, 3) + skippable(b"", 15) + COMPRESSORS["zst"](PLAIN), files=BEFORE),
+    Case("skippable-lz4", "the same before lz4", skippable(b"x" * 100) + COMPRESSORS["lz4"](PLAIN), files=BEFORE),
+    Case("skippable-between", "two frames in the middle", COMPRESSORS["zst"](FILE) + skippable(b"x" * 100) + skippable(b"") + COMPRESSORS["zst"](END) + skippable(b""), files=BEFORE),
+    Case("skippable-gzip", "before what knows no such frames", skippable(b"x" * 100) + gzip.compress(PLAIN), r"This is no tar archive"),
+    Case("skippable-far", "more to pass over than is looked at", skippable(bytes(300000)) + COMPRESSORS["zst"](PLAIN), r"This is no tar archive"),
+    Case("skippable-huge", "a frame that claims 4 GB", skippable(b"", size=0xFFFFFFFF) + COMPRESSORS["zst"](PLAIN), r"This is no tar archive"),
+    Case("skippable-only", "nothing but frames to pass over", skippable(b"") * 1000, r"This is no tar archive"),
+    Case("skippable-cut", "half the length of a frame", skippable(b"")[:6], r"This is no tar archive"),
+    Case("skippable-idle", "a frame to pass over that is longer than anybody waits for", lambda outside: COMPRESSORS["zst"](FILE) + skippable(bytes(257 << 20), size=0xFFFFFFFF), r"its zstd data go on and on"),
+    Case("pixz", "the index of pixz behind the end", lzma.compress(PLAIN + pixz_index(b"before", b"noise")), files=BEFORE),
+    Case("pixz-plain", "the same, not compressed, after more zeros", PLAIN + bytes(1 << 20) + pixz_index(b"before"), files=BEFORE),
+    Case("pixz-cut", "half an index", lzma.compress(PLAIN + pixz_index(b"before")[:-1]), r"Something else follows the end"),
+    Case("pixz-then", "an archive behind the index", lzma.compress(PLAIN + pixz_index(b"before") + FILE + END), r"Something else follows the end"),
     Case("html", "the page of a portal", b"<!DOCTYPE html>\n<html><body>Log in</body></html>\n" * 100, r"This is no tar archive"),
     Case("noise", "random bytes", NOISE, r"This is no tar archive"),
     Case("zip", "a zip file", zip_file(), r"This is no tar archive"),
@@ -268,4 +302,37 @@ NUMBERS = [
     Case("zstd-window", "a window of 2 GiB", lambda outside: run(["zstd", "-q", "-c", "--ultra", "-1", "--long=31", "--zstd=wlog=31"], PLAIN), r"more memory than is allowed"),
 ]  # fmt: skip
 
-CASES = NAMES + LINKS + CLASHES + BROKEN + NUMBERS
+# What few archivers write: of other systems, of other times, or of somebody who has read libarchive.
+ODD = [
+    Case("size-negative", "a size below zero in a pax header", FILE + pax({"size": b"-1"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute is negative"),
+    Case("size-largest", "the largest one that there is", FILE + pax({"size": b"9223372036854775807"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute overflow"),
+    Case("size-overflow", "one that is larger", FILE + pax({"size": b"18446744073709551615"}) + entry(b"f", b"x") + END, r"damaged: .*size attribute overflow"),
+    Case("size-text", "one that is no number", FILE + pax({"size": b"abc"}) + entry(b"f", b"x") + END, r"damaged"),
+    Case("sparse-map-order", "a map whose pieces go backwards", FILE + sparse_pax({"GNU.sparse.map": b"5000,512,0,512"}, b"x" * 1024, "0.1") + END, r"damaged: .*sparse"),
+    Case("sparse-map-text", "a map of letters", FILE + sparse_pax({"GNU.sparse.map": b"a,b,c"}, b"x" * 1024, "0.1") + END, r"damaged: .*sparse"),
+    Case("sparse-count", "a map that claims to have a hundred thousand million pieces", FILE + sparse_pax({}, b"99999999999\n" + b"0\n512\n" * 80) + END, r"damaged: .*Line too long"),
+    Case("sparse-endless", "a number that does not end", FILE + sparse_pax({}, b"1" * 100000) + END, r"damaged: .*Line too long"),
+    Case("sparse-name", "up, in the name that holes bring along", FILE + sparse_pax({"GNU.sparse.name": b"../outside/evil"}, b"1\n0\n512\n".ljust(BLOCK, b"\0") + b"x" * 512, real_size=512) + END, r"Refused '../outside/evil': its name has a '\.\.'"),
+    Case("long-name-twice", "two long names for one entry", FILE + long_name(b"a" * 120) + long_name(b"../outside/evil") + entry(b"x", b"x") + END, r"has a '\.\.' component"),
+    Case("long-name-huge", "a name of 1 TiB", FILE + header(b"././@LongLink", b"L", size=1 << 40, magic=b"ustar  \0") + FILE + END, r"damaged: .*Special header too large"),
+    Case("pax-huge", "a pax header of 1 TiB", FILE + header(b"pax", b"x", size=1 << 40) + FILE + END, r"damaged: .*Special header too large"),
+    Case("other-volume", "the rest of a file that began on another tape", FILE + header(b"f", b"M", size=5) + padded(b"hello") + END, r"Refused 'f': its type is not known"),
+    Case("directory-contents", "a directory with contents", FILE + header(b"d", b"5", mode=0o755, size=5) + padded(b"hello") + END, r"damaged"),
+    Case("symlink-contents", "a symlink with contents", FILE + header(b"s", b"2", size=5, link=b"t") + padded(b"hello") + END, r"damaged"),
+    Case("device-huge", "a device whose number does not fit", pax({"SCHILY.devmajor": b"4294967296", "SCHILY.devminor": b"-1"}) + header(b"n", b"3", device=(1, 3)) + END, r"Failed to make 'n': Invalid argument"),
+    Case("socket", "a type of another system is a file", header(b"s", b"s") + FILE + END, files={"s": (F, b""), **BEFORE}),
+    Case("contiguous", "a file of contiguous blocks", entry(b"c", b"x", kind=b"7") + END, files={"c": (F, b"x")}),
+    Case("global-path", "a name for all that follow", pax({"path": b"../outside/evil"}, kind=b"g") + FILE + END, files=BEFORE),
+    Case("global-target", "a target for all that follow", pax({"linkpath": b"../outside/secret"}, kind=b"g") + FILE + hard_link(b"l", b"before") + END, files={**BEFORE, "l": BEFORE["before"]}),
+    Case("label", "the label of a tape", header(b"vol", b"V") + FILE + END, files=BEFORE),
+    Case("solaris-acl", "an ACL of Solaris", header(b"a", b"A", size=30) + padded(b"1000000\0user::rwx,group::r-x\0\0\0") + FILE + END, files=BEFORE),
+    Case("charset", "names of no charset", pax({"hdrcharset": b"BINARY", "path": b"\xff\xfe/x"}) + entry(b"f", b"x") + END, files={os.fsdecode(b"\xff\xfe/x"): (F, b"x")}),
+    Case("time-before", "changed before there were clocks", pax({"mtime": b"-62135596800.5"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("time-after", "changed when there are none any more", pax({"mtime": b"99999999999999999999"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("file-flags", "flags that would make it last for ever", pax({"SCHILY.fflags": b"uchg,schg"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("apple-double", "what macOS puts beside a file is one", entry(b"._f", b"\0\5\x16\7" + bytes(60)) + entry(b"f", b"x") + END, files={"._f": (F, None), "f": (F, b"x")}),
+    Case("selinux", "a label as Red Hat writes it", pax({"RHT.security.selinux": b"system_u:object_r:x:s0"}) + entry(b"f", b"x") + END, files={"f": (F, b"x")}),
+    Case("root-mode", "a root that nobody may enter", header(b"./", b"5", mode=0o000) + entry(b"./f", b"x") + END, files={"f": (F, b"x")}),
+]  # fmt: skip
+
+CASES = NAMES + LINKS + CLASHES + BROKEN + NUMBERS + ODD

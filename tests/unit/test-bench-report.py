@@ -5,13 +5,20 @@
 Usage: test-bench-report.py [unittest arguments]
 """
 
+import contextlib
+import io
 import pathlib
 import sys
+import tempfile
+import types
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import bench_boot
 import bench_io
+import bench_main
+import bench_nbd
 import bench_report
 from bench_report import Goal
 
@@ -39,6 +46,24 @@ class Report(unittest.TestCase):
             with self.subTest(verdict=verdict, at_least=at_least):
                 ratio = {"n": 3, "min": low, "median": median, "max": high}
                 self.assertEqual(Goal("x", ratio, limit, at_least=at_least).verdict, verdict)
+
+    def test_strict(self):
+        """Every bench has it; only a goal that is missed beyond doubt counts, and a run that fell short is a failure anyway."""
+        for bench in ("boot", "attach", "io", "stream"):
+            self.assertFalse(bench_main.parse([bench]).strict)
+            self.assertTrue(bench_main.parse([bench, "--strict"]).strict)
+        made = {"MISSED": [3, 3, 3], "undecided (MISSED)": [1, 3, 3], "undecided (met)": [1, 1, 3], "met": [1, 1, 1]}
+        peers = [types.SimpleNamespace(name=name, ours=name == "a", title=name, command=name) for name in "ab"]
+        for verdict, ours in made.items():
+            seen = rounds("t", a=ours, b=[2, 2, 2])
+            goal = Goal("x", bench_report.paired(seen, "t", "a", "b"), 1)
+            self.assertEqual(goal.verdict, verdict)
+            for strict in (False, True):
+                for whole in (False, True):
+                    with self.subTest(verdict, strict=strict, whole=whole), tempfile.TemporaryDirectory() as logs, \
+                            unittest.mock.patch.object(bench_nbd, "LOGS", logs), contextlib.redirect_stdout(io.StringIO()):  # fmt: skip
+                        status = bench_nbd.finish("x", seen, [bench_report.Figure("t", "t", "s")], peers, lambda _: [goal], whole, strict)
+                        self.assertEqual(status, 1 if not whole or (strict and verdict == "MISSED") else 0)
 
     def test_boot_goals(self):
         """Of those alone whose peers were measured."""

@@ -73,7 +73,7 @@ class Steps(unittest.TestCase):
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "switch", "failure"):
+        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "sshd", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
@@ -1329,7 +1329,9 @@ class Shell(OnTerminal):
         self.expect(b"Hello.")
         self.expect(b"# ")
         self.seen = b""
+        # bash shows no new prompt after a ^C that comes before it is done with the first one; after a line it does.
         os.write(self.fd, b"\x03")
+        os.write(self.fd, b"\n")
         self.expect(b"# ")
         os.write(self.fd, b"case $- in *m*) echo JOB-CONT''ROL;; esac; echo $?-$((40+2))\n")
         self.expect(b"JOB-CONTROL")
@@ -1385,6 +1387,70 @@ class Shell(OnTerminal):
                 self.assertIn(b"this is no terminal", p.communicate(timeout=15)[0])
                 self.assertEqual(p.returncode, 0)
 
+    def test_only_shell(self):
+        """A9, A16: where none can be offered nobody is waited for."""
+        self.start("scaleway-shell", "--only-shell", "Hello.", SCALEWAY_PROC_CMDLINE="rd.shell=0")
+        self.expect(b"because of rd.shell=0")
+        self.assertEqual(self.end(), 0)
+        self.assertIn(b"The boot goes on.", self.seen)
+        self.call("scaleway-shell", "--only-shell", "Hello.", **self.env)
+        self.assertIn("this is no terminal.\nThe boot goes on.\n", self.out)
+        self.start("scaleway-shell", "--only-shell", "Hello.")
+        self.expect(b"# ")
+        os.write(self.fd, b"exit\n")
+        self.assertEqual(self.end(), 0)
+
+    def test_step(self):
+        """What other shells show; and continue-boot where no root is needed, although one was before."""
+        (self.run_dir / "scaleway/needs-root").touch()
+        self.start("scaleway-shell", "--step=post-shell", "Two\nlines.")
+        self.expect(b"# ")
+        self.assertEqual((self.run_dir / "scaleway/step").read_text(), "post-shell\n")
+        self.assertEqual((self.run_dir / "scaleway/motd").read_text(), "Two\nlines.\n")
+        self.go_on()
+        self.assertEqual(self.end(), 0)
+        self.assertEqual(sorted(os.listdir(self.run_dir / "scaleway")), [])
+
+    def test_profile(self):
+        """The prompt of all shells, bash's and busybox's."""
+        profile = (pathlib.Path(__file__).resolve().parents[2] / "units/initrd/profile.in").read_text()
+        step = self.run_dir / "scaleway/step"
+        for text, expected in (("pre-shell\n", "pre-shell# "), (None, "initrd# "), ("boot=none\n", "boot=none# ")):
+            step.unlink(missing_ok=True)
+            if text:
+                step.write_text(text)
+            script = profile.replace("/run/scaleway/step", str(step)) + 'printf %s "$PS1"'
+            for shell in (["bash"], ["busybox", "sh"]):
+                self.need(shell[0])
+                self.assertEqual(subprocess.check_output([*shell, "-c", script], text=True), expected)
+
+    def test_ask_and_timeout(self):
+        """A17: a shell for who presses Enter, which stops the clock; else the time goes on, or the call."""
+        begin = time.monotonic()
+        self.start("scaleway-shell", "--ask", "--timeout=2", "Hello.")
+        self.expect(b"It goes on by itself in 2 s.")
+        self.expect(b"Press Enter for a shell.")
+        self.assertEqual(self.end(), 0)
+        self.assertGreater(time.monotonic() - begin, 1.9)
+        self.assertNotIn(b"# ", self.seen)
+        self.start("scaleway-shell", "--ask", "--timeout=2", "Hello.")
+        self.expect(b"Press Enter for a shell.")
+        os.write(self.fd, b"\n")
+        self.expect(b"# ")
+        time.sleep(3)
+        os.write(self.fd, b"echo still-''here; exit\n")
+        self.expect(b"still-here")
+        self.assertEqual(self.end(), 0)
+        for env in ({}, {"SCALEWAY_PROC_CMDLINE": "rd.shell=0"}):
+            self.start("scaleway-shell", "--ask", "--timeout=", "Hello.", **env)
+            self.expect(b"Hello.")
+            self.wait_for_fifo()
+            self.go_on()
+            self.assertEqual(self.end(), 0)
+            self.assertNotIn(b"goes on by itself", self.seen)
+        self.start("scaleway-shell", "--ask", "--timeout=1", "Hello.", SCALEWAY_PROC_CMDLINE="rd.shell=0")
+        self.assertEqual(self.end(), 0)
+
     def test_shells_that_end_at_once(self):
         """They must not be started for ever."""
         for name in (".bash_profile", ".profile"):
@@ -1401,7 +1467,8 @@ class Shell(OnTerminal):
         self.assertEqual(self.end(), 0)
 
     def test_arguments(self):
-        for args in ([], ["a", "b"], ["--none", "a"]):
+        for args in ([], ["a", "b"], ["--none", "a"], ["--timeout=x", "a"], ["--until-root", "--timeout=1", "a"],
+                     ["--until-root", "--only-shell", "a"]):  # fmt: skip
             self.call("scaleway-shell", *args, status=1)
         self.call("continue-boot", "x", status=1)
 
@@ -1650,6 +1717,212 @@ class Failure(OnTerminal):
             self.assertLess(len(self.seen), 2000)
             self.assertNotIn(b"\x1b[2J", self.seen)
             self.reap()
+
+
+class FailureAndSsh(OnTerminal):
+    """A17: who can come by ssh is waited for."""
+
+    def setUp(self):
+        super().setUp()
+        self.verb = self.directory / "verb"
+        reboot = self.directory / "reboot"
+        reboot.write_text(f'#!/bin/sh\necho "$1" >>{self.verb}\nexit 5\n')
+        reboot.chmod(0o755)
+        self.env = {"SCALEWAY_REBOOT_COMMAND": str(reboot), "SCALEWAY_PROC_CMDLINE": "quiet", "SCALEWAY_FAILURE_PAUSE": "1",
+                    "SCALEWAY_SSHD": "yes", "SCALEWAY_SSHD_COMMAND": "/bin/true"}  # fmt: skip
+        (self.run_dir / "scaleway/failure").write_text("no root\n")
+
+    def test_no_limit(self):
+        begin = time.monotonic()
+        self.start("scaleway-failure")
+        self.expect(b">>> Boot failed: no root\r\n")
+        self.expect(b"Root can log in by ssh. When continue-boot is called there, the server reboots.\r\n"
+                    b"It waits for that without a limit of time.\r\nPress Enter for a shell here.\r\n")
+        self.assertEqual((self.run_dir / "scaleway/step").read_text(), "failed\n")
+        self.assertIn("The boot has failed: no root\n", (self.run_dir / "scaleway/motd").read_text())
+        time.sleep(max(0, begin + 3 - time.monotonic()))
+        self.assertFalse(self.verb.exists())
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+        self.assertEqual(self.verb.read_text(), "reboot\n")
+
+    def test_limit(self):
+        """Also where there is no shell; bad values are none."""
+        for cmdline in ("quiet", "rd.shell=0"):
+            begin = time.monotonic()
+            self.start("scaleway-failure", SCALEWAY_SSHD_TIMEOUT="2", SCALEWAY_PROC_CMDLINE=cmdline, SCALEWAY_FAILURE="poweroff")
+            self.expect(b"the server powers off.\r\nIt does so by itself in 2 s.")
+            self.assertEqual(self.end(), 5)
+            self.assertGreater(time.monotonic() - begin, 1.9)
+        self.assertEqual(self.verb.read_text(), "poweroff\n" * 2)
+        self.start("scaleway-failure", SCALEWAY_SSHD_TIMEOUT="soon")
+        self.expect(b"SCALEWAY_SSHD_TIMEOUT is no number of seconds")
+        self.expect(b"without a limit of time")
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+
+    def test_shell_is_left_by_a_call(self):
+        self.start("scaleway-failure", SCALEWAY_FAILURE="shell")
+        self.expect(b"# ")
+        os.write(self.fd, b"sleep 300\n")
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+
+    def test_server_does_not_start(self):
+        """Then nobody can come, and the server reboots as ever."""
+        for command in ("/bin/false", "/nonexistent"):
+            self.start("scaleway-failure", SCALEWAY_SSHD_COMMAND=command)
+            self.expect(b"Press Enter within 1 s for a shell, else the server reboots.")
+            self.assertIn(b"oing on without", self.seen)
+            self.assertEqual(self.end(), 5)
+        self.start("scaleway-failure", SCALEWAY_SSHD="no")
+        self.expect(b"Press Enter within 1 s")
+        self.assertEqual(self.end(), 5)
+
+
+class Sshd(Steps):
+    """A17: who may log in, and the host key."""
+
+    def setUp(self):
+        super().setUp()
+        self.need("dropbearkey", "ssh-keygen")
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        self.kept = self.root / "var/lib/scaleway/initrd-ssh-host-key"
+        self.sshd_dir = self.run_dir / "scaleway/sshd"
+        self.sshd_dir.mkdir(mode=0o700)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / "mine"], check=True)
+        self.key = " ".join((self.directory / "mine.pub").read_text().split()[:2])
+        self.metadata({"ssh_public_keys": [{"key": f"{self.key} me"}]})
+        self.env = {"SCALEWAY_SYSROOT": str(self.root), "SCALEWAY_DROPBEARKEY": shutil.which("dropbearkey")}
+
+    def metadata(self, document):
+        (self.run_dir / "scaleway/metadata.json").write_text(json.dumps(document))
+
+    def mount(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "root", self.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root], check=True)
+        (self.root / "var/lib").mkdir(parents=True)
+
+    def sshd(self, **more):
+        """Returns the fingerprint that was shown, which the key at its place must have."""
+        self.call("scaleway-sshd", **{**self.env, **more})
+        match = re.fullmatch(r">>> SSH: root can log in with (\d+) keys?; this server's host key is (SHA256:\S{43}) \(ED25519\)\n", self.out)
+        self.assertTrue(match, self.out)
+        shown = subprocess.check_output(["dropbearkey", "-y", "-f", self.sshd_dir / "host-key"], text=True)
+        self.assertIn(f"Fingerprint: {match[2]}\n", shown)
+        self.assertEqual((self.sshd_dir / "fingerprint").read_text(), f"256 {match[2]} root@initrd (ED25519)\n")
+        for name in ("host-key", "authorized_keys"):
+            self.assertEqual(stat.S_IMODE((self.sshd_dir / name).stat().st_mode), 0o600)
+        return match[2]
+
+    def test_without_a_root(self):
+        first, second = self.sshd(), self.sshd()
+        self.assertNotEqual(first, second)
+        self.assertEqual(list(self.root.iterdir()), [])
+        self.assertEqual((self.sshd_dir / "authorized_keys").read_text(), self.key + "\n")
+        self.assertEqual(self.err, "")
+
+    def test_key_is_kept(self):
+        self.mount()
+        first = self.sshd()
+        st = self.kept.stat()
+        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (0, 0, 0o600))
+        (self.sshd_dir / "host-key").unlink()
+        self.assertEqual(self.sshd(), first)
+        self.assertEqual(self.kept.stat().st_ino, st.st_ino)
+        self.assertEqual(self.err, "")
+        self.assertEqual(os.listdir(self.kept.parent), [self.kept.name])
+
+    def test_read_only_root(self):
+        self.mount()
+        subprocess.run(["mount", "-o", "remount,ro", self.root], check=True)
+        self.sshd()
+        self.one_line("read-only", "for this boot only")
+        subprocess.run(["mount", "-o", "remount,rw", self.root], check=True)
+        first = self.sshd()
+        subprocess.run(["mount", "-o", "remount,ro", self.root], check=True)
+        self.assertEqual(self.sshd(), first)
+        self.assertEqual(self.err, "")
+
+    def test_no_usable_key_is_kept(self):
+        """Each is passed over with a word and replaced; nothing outside of the root is touched."""
+        outside = self.directory / "outside"
+        outside.write_text("outside\n")
+        rsa = self.directory / "rsa"
+        subprocess.run(["dropbearkey", "-t", "rsa", "-f", rsa], check=True, capture_output=True)
+        self.mount()
+        good = self.sshd()
+        saved = self.kept.read_bytes()
+        cases = {
+            "garbage": lambda: self.kept.write_bytes(b"garbage"),
+            "empty": lambda: self.kept.write_bytes(b""),
+            "cut": lambda: self.kept.write_bytes(saved[:-1]),
+            "another kind": lambda: self.kept.write_bytes(rsa.read_bytes()),
+            "large": lambda: self.kept.write_bytes(saved + bytes(2 << 20)),
+            "for all to read": lambda: self.kept.chmod(0o644),
+            "somebody's": lambda: os.chown(self.kept, 1000, 1000),
+            "a link": lambda: (self.kept.unlink(), self.kept.symlink_to(outside)),
+            "a FIFO": lambda: (self.kept.unlink(), os.mkfifo(self.kept, 0o600)),
+        }
+        for name, spoil in cases.items():
+            with self.subTest(name):
+                self.kept.write_bytes(saved)
+                self.kept.chmod(0o600)
+                spoil()
+                other = self.sshd()
+                self.one_line("No usable host key is in", "making a new one")
+                self.assertNotEqual(other, good)
+                self.assertEqual(self.sshd(), other)
+                self.assertTrue(stat.S_ISREG(self.kept.lstat().st_mode))
+                self.kept.unlink()
+        self.assertEqual(outside.read_text(), "outside\n")
+
+    def test_no_place_to_keep_it(self):
+        outside = self.directory / "outside"
+        outside.mkdir()
+        self.mount()
+        cases = {
+            "no /var/lib": lambda: (self.root / "var/lib").rmdir(),
+            "a link": lambda: (self.root / "var/lib/scaleway").symlink_to(outside),
+            "a link of a folder above": lambda: ((self.root / "var/lib").rmdir(), (self.root / "var/lib").symlink_to(outside)),
+            "a file": lambda: (self.root / "var/lib/scaleway").write_text("x"),
+            "for all to write": lambda: ((self.root / "var/lib/scaleway").mkdir(), (self.root / "var/lib/scaleway").chmod(0o777)),
+            "a folder in its place": lambda: self.kept.mkdir(parents=True),
+        }
+        for name, prepare in cases.items():
+            with self.subTest(name):
+                shutil.rmtree(self.root / "var")
+                (self.root / "var/lib").mkdir(parents=True)
+                prepare()
+                self.sshd()
+                self.assertIn("Cannot keep the host key in", self.err)
+                self.assertEqual(list(outside.iterdir()), [])
+
+    def test_nobody_could_log_in(self):
+        for document in ({}, {"ssh_public_keys": [{"key": "ssh-rsa AAAA"}], "tags": ["AUTHORIZED_KEY=x"]}):
+            self.metadata(document)
+            self.call("scaleway-sshd", **self.env, status=1)
+            self.one_line("Nobody could log in")
+            self.assertEqual(list(self.sshd_dir.iterdir()), [])
+        (self.run_dir / "scaleway/metadata.json").write_text("{")
+        self.call("scaleway-sshd", **self.env, status=1)
+
+    def test_program_fails(self):
+        script = self.directory / "dropbearkey"
+        for text, word in (("exit 1", "Bad message"), ("echo Fingerprint: SHA256:short; echo ssh-ed25519 AAAA", "Bad message"),
+                           ("echo no entropy >&2; exit 2", "no entropy")):  # fmt: skip
+            script.write_text(f"#!/bin/sh\n{text}\n")
+            script.chmod(0o755)
+            self.call("scaleway-sshd", **{**self.env, "SCALEWAY_DROPBEARKEY": str(script)}, status=1)
+            self.one_line("Failed to make a host key", word)
+        self.call("scaleway-sshd", **{**self.env, "SCALEWAY_DROPBEARKEY": "/nonexistent"}, status=1)
+        self.one_line("No such file")
+
+    def test_tags(self):
+        self.metadata({"tags": ["AUTHORIZED_KEY=" + self.key.replace(" ", "_") + "_me", "AUTHORIZED_KEY=x"]})
+        self.sshd()
+        self.assertEqual((self.sshd_dir / "authorized_keys").read_text(), self.key + "\n")
 
 
 class Kexec(Steps):

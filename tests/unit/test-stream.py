@@ -7,6 +7,8 @@ without, and then the exit status is 77. Covers the rows: C3; and what the strea
 """
 
 import contextlib
+import functools
+import gzip
 import hashlib
 import os
 import pathlib
@@ -44,6 +46,7 @@ class Resource:
     cut        reset the connection after so many bytes of the body
     close      the same, but close it in order
     stall      say nothing more after so many bytes
+    gate       (so many bytes, an event that is waited for before the rest)
     rate       bytes a second
     ranges     False: a Range is not looked at
     etag, date what it says now; None: nothing
@@ -142,7 +145,12 @@ class Server:
     def send_body(self, c, act, body):
         end = min(act.get("cut", len(body)), act.get("close", len(body)), act.get("stall", len(body)))
         piece = max(act["rate"] // 10, 1) if "rate" in act else 1 << 20
-        for i in range(0, end, piece):
+        first = 0
+        if "gate" in act:
+            first, event = act["gate"]
+            c.sendall(body[:first])
+            event.wait(30)
+        for i in range(first, end, piece):
             c.sendall(body[i : min(i + piece, end)])
             if "rate" in act and self.stop.wait(0.1):
                 return False
@@ -305,18 +313,21 @@ class Formats(Streams):
                 self.assertIn(f"({name})", self.compare(archive, compress=compress)[-1])
 
     def test_several_members(self):
-        """Compressed in parallel (pigz, pixz, pzstd): several members, blocks or frames."""
+        """Several members, blocks or frames, as those make that compress in parallel. pzstd says how long each frame is, in one that is
+        passed over; pixz puts an index behind the archive."""
         archive = self.tar(self.make_tree(), "--format=gnu")
         plain = archive.read_bytes()
-        xz = tarballs.run(["xz", "-0", "--block-size=100000", "-T2", "-c"], plain)
         parts = [plain[i : i + 300000] for i in range(0, len(plain), 300000)]
-        for name in ("gz", "bz2", "zst", "lz4", "xz"):
+        cases = {name: b"".join(tarballs.COMPRESSORS[name](p) for p in parts) for name in ("gz", "bz2", "zst", "lz4", "xz")}
+        cases["xz -T2"] = tarballs.run(["xz", "-0", "--block-size=100000", "-T2", "-c"], plain)
+        cases["pixz"] = tarballs.run(["pixz", "-0"], plain)
+        cases["pzstd"] = tarballs.run(["pzstd", "-q", "-c", "-p2", "-1"], plain)
+        self.assertGreater(cases["pzstd"].count(b"\x50\x2a\x4d\x18\4\0\0\0"), 1, "frames of pzstd")
+        for name, data in cases.items():
             with self.subTest(name):
-                data = b"".join(tarballs.COMPRESSORS[name](p) for p in parts)
-                archive.write_bytes(xz if name == "xz" else data)
                 shutil.rmtree(self.target)
                 self.target.mkdir()
-                self.stream(self.server.add("archive", archive.read_bytes()), "--progress=0")
+                self.stream(self.server.add("archive", data), "--progress=0")
                 self.assertEqual((self.target / "usr/bin/program").read_bytes(), b"\x7fELF" + tarballs.NOISE)
 
     def test_tar_formats(self):
@@ -445,6 +456,46 @@ class Network(Streams):
         body = tarballs.COMPRESSORS["gz"](PAYLOAD)
         self.stream(self.server.add("a", body, {"cut": 50000}, {}))
         self.complete()
+
+    def regular_files(self, pid):
+        """What the process has open of them, also without a name or in memory only."""
+        for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISREG(fd.stat().st_mode):
+                    yield os.readlink(fd)
+
+    def wait_for_file(self, name, size):
+        deadline = time.monotonic() + 20
+        while not (self.target / name).exists() or (self.target / name).stat().st_size < size:
+            self.assertLess(time.monotonic(), deadline, f"{name}: {os.listdir(self.target)}")
+            time.sleep(0.02)
+
+    def test_in_one_pass(self):
+        """Of a download of which half is there nearly that half is unpacked, and it has been kept nowhere else: neither in a file with
+        a name nor in one without."""
+        half = len(PAYLOAD) // 2
+        for name, body in (("tar", PAYLOAD), ("gz", gzip.compress(PAYLOAD, 1))):
+            with self.subTest(name):
+                shutil.rmtree(self.target)
+                self.target.mkdir()
+                temporary = self.base / "temporary"
+                temporary.mkdir(exist_ok=True)
+                gate = threading.Event()
+                url = self.server.add("a", body, {"gate": (half, gate)})
+                with subprocess.Popen([BUILD / "scaleway-stream", "--progress=0", url, self.target], cwd=temporary, stderr=subprocess.PIPE,
+                                      env={**os.environ, "TMPDIR": str(temporary)}) as p:  # fmt: skip
+                    self.addCleanup(p.kill)
+                    self.addCleanup(gate.set)
+                    self.wait_for_file("before", 1000)
+                    self.wait_for_file("noise", half - (1 << 19))
+                    files = list(self.regular_files(p.pid))
+                    self.assertEqual([f for f in files if not f.startswith(f"{self.target}/")], [])
+                    self.assertEqual(len(files), 1, files)
+                    self.assertEqual(sorted(os.listdir(self.base)), ["target", "temporary"])
+                    self.assertEqual(os.listdir(temporary), [])
+                    gate.set()
+                    self.assertEqual(p.wait(60), 0, p.stderr.read())
+                self.complete()
 
     def restarts(self, *plan, body=PAYLOAD, **options):
         """It begins again, and of the first try nothing is left."""
@@ -673,6 +724,25 @@ class Files(Streams):
                 self.assertRegex(lines[-1], reason)
                 self.assertEqual(os.listdir(self.target), [])
 
+    def test_second_kernel(self):
+        """As the generator writes it into scaleway-kexec.service, where a failure is the end of the kexec: a checksum counts for the
+        kernel as it does for the initrd."""
+        golden = pathlib.Path(__file__).resolve().parents[1] / "generator/test-49-kexec-by-url.expected"
+        drop_in = (golden / "run/systemd/system/scaleway-kexec.service.d/50-scaleway.conf").read_text()
+        lines = re.findall(r"^ExecStartPre=\S+/scaleway-stream (.*) /run/scaleway/kexec/(\w+)$", drop_in, re.M)
+        self.assertEqual([what for _, what in lines], ["kernel", "initrd"])
+        url = self.server.add("a", self.body)
+        for words, what in lines:
+            for checksum, status in ((hashlib.sha256(self.body).hexdigest(), 0), ("0" * 64, 1)):
+                with self.subTest(what, status=status):
+                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum, f"${{KEXEC_{what.upper()}}}": url}
+                    self.file = self.target / what
+                    *options, last = [functools.reduce(lambda w, key: w.replace(key, values[key]), values, word) for word in words.split()]
+                    self.assertEqual(last, url)
+                    output = self.stream(last, *options, target=self.file, status=status)
+                    self.assertRegex(output[-1], "checksum does not match" if status else "^Downloaded ")
+                    self.assertEqual(os.listdir(self.target), [] if status else [what])
+
     def test_no_place(self):
         self.file = self.base / "none/kernel"
         self.assertRegex(self.fetch(self.server.add("a", self.body), status=1)[-1], "Failed to open the directory")
@@ -697,6 +767,18 @@ class Files(Streams):
         url = self.server.add("b", self.body, {"length": None})
         self.assertRegex(self.fetch(url, status=1)[-1], "Not enough space for")
         self.assertEqual(os.listdir(self.target), [])
+
+
+class Space(Streams):
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_memory(self):
+        """Of a tmpfs that has no limit of its own, memory is the limit, and that is known before the first byte is unpacked."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=0", "unlimited", self.target], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.target], check=True)
+        url = self.server.add("a", PAYLOAD, {"length": 1 << 50})
+        self.refused(url, r"^Not enough space: the archive alone is 1\.1 PB, and \d+\.\d [MGT]B are left in memory\.$")
+        self.stream(self.server.add("b", PAYLOAD))
+        self.assertEqual(sorted(os.listdir(self.target)), ["before", "noise"])
 
 
 class Tls(Streams):
@@ -823,6 +905,21 @@ class ProgressLines(Streams):
         self.assertTrue(2 <= len(lines) <= 5, lines)
         for line in lines[:-1]:
             self.assertRegex(line, f"^{self.LINE}$")
+
+    def test_log_by_default(self):
+        """As the units have it: every ten seconds, which is slow enough for any console."""
+        url = self.server.add("a", self.BODY, {"rate": 95000})
+        begin, times, lines = time.monotonic(), [], []
+        with subprocess.Popen([BUILD / "scaleway-stream", url, self.target], stderr=subprocess.PIPE, text=True) as p:
+            for line in p.stderr:
+                times.append(time.monotonic() - begin)
+                lines.append(line.rstrip("\n"))
+        self.assertEqual(p.returncode, 0, lines)
+        self.assertGreaterEqual(len(lines), 2, lines)
+        self.assertRegex(lines[0], f"^{self.LINE}$")
+        self.assertGreater(times[0], 9.5)
+        self.assertLess(times[0], 15)
+        self.assertLessEqual(len(lines) - 1, times[-1] / 10)
 
     def test_unknown_length(self):
         lines = self.stream(self.server.add("a", self.BODY, {"rate": 500000, "length": None}), "--progress=1")

@@ -106,7 +106,51 @@ static void test_numbers(void) {
         ASSERT_ERROR(tar_piece_check(5, UINT64_MAX, 10), E2BIG);
 }
 
+/* Returns 1 if these bytes may follow the end of an archive, 0 if they are not all, or an error: the same in whatever pieces. */
+static int check_trailer(const char *text, size_t n) {
+        const unsigned char *p = (const unsigned char *) text;
+        int r = 0;
+
+        for (size_t step = 1; step <= n + 1; step++) {
+                TarTrailer t = {};
+                int k = 0;
+
+                for (size_t i = 0; i < n && k >= 0; i += step)
+                        k = tar_trailer_check(&t, p + i, MIN(step, n - i));
+                if (k >= 0)
+                        k = tar_trailer_is_complete(&t);
+                if (step > 1)
+                        ASSERT_EQ(k, r);
+                r = k;
+        }
+
+        return r;
+}
+
+#define TRAILER(text) check_trailer(text, sizeof(text) - 1)
+#define MAGIC "\xa6\x4c\x32\x2e\xd6\x14\xae\xdb"
+
+static void test_trailer(void) {
+        ASSERT_EQ(TRAILER(""), 1);
+        ASSERT_EQ(TRAILER("\0\0\0\0"), 1);
+        ASSERT_EQ(TRAILER("\0\0\0x"), -EINVAL);
+        ASSERT_EQ(TRAILER("\0\0" MAGIC "a\0" "12345678" "b/c\0" "\0\0\0\0\0\0\0\0" "\0" "12345678"), 1);
+        ASSERT_EQ(TRAILER(MAGIC "\0" "12345678"), 1);
+        /* Not all of it. */
+        ASSERT_EQ(TRAILER("\0" MAGIC), 0);
+        ASSERT_EQ(TRAILER("\0\xa6"), 0);
+        ASSERT_EQ(TRAILER(MAGIC "a"), 0);
+        ASSERT_EQ(TRAILER(MAGIC "a\0" "12345678"), 0);
+        ASSERT_EQ(TRAILER(MAGIC "\0" "1234567"), 0);
+        /* Something else. */
+        ASSERT_EQ(TRAILER("\xa6\x4c\x32\x2e\xd6\x14\xae\xda\0" "12345678"), -EINVAL);
+        ASSERT_EQ(TRAILER("\0\xa6\0"), -EINVAL);
+        ASSERT_EQ(TRAILER(MAGIC "\0" "12345678" "\0"), -EINVAL);
+        ASSERT_EQ(TRAILER(MAGIC "\0" "12345678" MAGIC), -EINVAL);
+}
+
 int main(void) {
+        test_trailer();
         test_paths();
         test_lengths();
         test_xattrs();

@@ -5,7 +5,7 @@ import os
 
 import disks
 import documents
-from bench import BASE_CMDLINE, COST
+from bench import BASE_CMDLINE, COST, NO_HOST_NETWORK
 from disks import LVM, ROOT, Partition
 from testing import absent, check, contains, equal, options, rows
 from vm import initrd_probe
@@ -34,6 +34,9 @@ def test_gpt_by_name(bench):
     vm = bench.boot()
     has_its_root_on(bench, vm, "/dev/nbd0p2")
     contains(vm.console.text, r"The root is partition 2 of '/dev/nbd0', named 'root'\.", "console")
+    names = vm.run("cd /dev/disk/by-id && for l in nbd-*; do echo $l $(basename $(readlink $l)); done")
+    for suffix, device in (("", "nbd0"), ("-part1", "nbd0p1"), ("-part2", "nbd0p2")):
+        contains(names, rf"^nbd-{documents.ROOT_VOLUME_ID}{suffix} {device}$", "names by volume id, of the partitions too")
     equal(bench.cost(), COST, "requests to the control plane")
 
 
@@ -125,25 +128,28 @@ def test_lvm_without_lvm(bench):
 @rows("B2")
 @options(timeout=900)
 def test_btrfs_subvolume(bench):
-    """The first boot is from the top level, of which it makes a subvolume; the second one is from that."""
+    """The first boot is from the top level, of which it makes a subvolume; the second one is from that, and the disk is named by what is
+    on it."""
     bench.build_disk(disks.btrfs)
     vm = bench.boot()
     bench.wait_booted()
     # BTRFS_IOC_SNAP_CREATE: there is no other program for it in the root.
     perl = r'open(my $d, "<", "/") or die $!; my $a = pack("q a4088", fileno($d), q(@root)); ioctl($d, 0x50009401, $a) or die $!'
     vm.run(f"perl -e '{perl}' && echo subvolume >/@root/etc/which && sync")
-    vm = bench.boot(tags=["rootflags=subvol=@root"])
+    uuid = vm.run("findmnt -no UUID /").strip()
+    vm = bench.boot(tags=["rootflags=subvol=@root", f"root=UUID={uuid}"])
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,FSROOT /").split(), ["btrfs", "/@root"], "root of the booted system")
     equal(vm.read("/etc/which").strip(), "subvolume", "its content")
+    contains(vm.console.text, f"Mounted '/dev/disk/by-uuid/{uuid}'", "root= is used")
 
 
-def boot_from_vda(bench, initrd=None):
+def boot_from_vda(bench, **more):
     """device://dev/vda in the metadata, and no NBD server anywhere."""
     drive = ["-drive", f"file={bench.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
     volumes = {"0": documents.volume("device://dev/vda")}
-    return bench.boot(nbd=None, base=WITHOUT_ROOT, metadata={"volumes": volumes}, initrd=initrd, qemu=drive,
-                      overlay=initrd_probe([NBD]))  # fmt: skip
+    return bench.boot(nbd=None, base=WITHOUT_ROOT, metadata={"volumes": volumes}, qemu=drive,
+                      overlay=initrd_probe([NBD]), **more)  # fmt: skip
 
 
 def touched_no_nbd(vm):
@@ -160,10 +166,12 @@ def test_local_disk(bench):
     equal(bench.cost(), COST, "requests to the control plane")
 
 
-@rows("B3")
+@rows("B3", "A25")
 def test_local_disk_with_partitions(bench):
-    """By the type, as nothing is named root."""
+    """By the type, as nothing is named root. KEEP_INITRD_NETWORKING=1 rides along: the network is that of the initrd."""
     bench.build_disk(disks.partitioned, "gpt", [Partition(disks.GPT_EFI, name="EFI"), Partition(disks.GPT_LINUX, content=ROOT)])
-    vm = boot_from_vda(bench)
+    vm = boot_from_vda(bench, tags=["KEEP_INITRD_NETWORKING=1"], cmdline=NO_HOST_NETWORK)
     has_its_root_on(bench, vm, "/dev/vda2", remote=False)
     touched_no_nbd(vm)
+    contains(vm.run("ip -oneline address show dev eth0"), r"\b10\.42\.0\.10/24 .*valid_lft \d+sec", "address of the lease")
+    contains(vm.run("ip route"), r"^default via 10\.42\.0\.1 dev eth0", "default route")

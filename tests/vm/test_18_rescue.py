@@ -9,6 +9,7 @@ import subprocess
 import archives
 import cpio
 import documents
+import nbd
 import webserver
 from bench import COST
 from testing import check, contains, equal, options, rows
@@ -18,11 +19,12 @@ HOST = "10.42.0.1"
 URL = f"http://{HOST}:{webserver.PORT}/rescue.tar"
 KEY = "/etc/scaleway/rescue-image.pem"
 CA = "/etc/ssl/certs/ca-certificates.crt"
+SECOND = "cccccccc-0000-4000-8000-000000000001"
 
 
-def rescue(bench, image=None, tags=(), url=URL, files=None, certificate=None, limit=None, overlay=None):
+def rescue(bench, image=None, tags=(), url=URL, files=None, certificate=None, limit=None, overlay=None, **boot):
     """Starts the server with boot=rescue as a tag, and the web server with image, a path, and these files: {name: path}."""
-    vm = bench.boot(tags=["boot=rescue", f"rescue_image={url}", *tags], memory=2048, overlay=overlay)
+    vm = bench.boot(tags=["boot=rescue", f"rescue_image={url}", *tags], memory=2048, overlay=overlay, **boot)
     bench.web = webserver.WebServer(bench, certificate, limit)
     for name, path in {**(files or {}), **({"rescue.tar": image} if image else {})}.items():
         bench.web.add(path, name)
@@ -52,6 +54,7 @@ def runs_from_memory(bench, vm):
     contains(vm.run("findmnt -no FSTYPE,SOURCE /"), r"^tmpfs\s+rescue$", "root")
     # Owners, modes and attributes as in the archive; a set-uid program runs as such.
     contains(vm.run("stat -c '%U:%G %a' /etc/shadow /usr/bin/su"), r"^root:shadow 640\nroot:root 4755$", "owners and modes")
+    contains(vm.run("getcap -r /usr/bin"), r"^/usr/bin/\S+ cap_net_raw=ep$", "extended attributes: the capability of a program")
 
 
 def answers(bench, name="/rescue.tar"):
@@ -72,10 +75,16 @@ def test_rescue(bench):
     """All NBD volumes are there for who wants to look at them; the boot costs no more requests than any other, and one for the
     image."""
     image = root(bench)
-    vm = rescue(bench, image, tags=[f"rescue_image_sha256={archives.sha256(image)}"])
+    volumes = {"0": documents.volume(f"nbd://{HOST}:{nbd.PORT}"), "1": documents.volume(f"nbd://{HOST}:{nbd.PORT + 1}", id=SECOND)}
+    vm = rescue(bench, image, tags=[f"rescue_image_sha256={archives.sha256(image)}"], metadata={"volumes": volumes})
+    second = nbd.NbdkitMemory(bench.network, bench.folder, None, port=nbd.PORT + 1, number=1)
+    bench.callback(second.stop)
+    second.start()
     runs_from_memory(bench, vm)
-    vm.run("test -e /sys/block/nbd0/pid && test ! -e /sys/block/nbd1")
-    contains(vm.run("ls /dev/disk/by-id"), rf"^nbd-{documents.ROOT_VOLUME_ID}$", "volume 0 by its id")
+    vm.run("test -e /sys/block/nbd0/pid && test -e /sys/block/nbd1/pid && test ! -e /sys/block/nbd2/pid")
+    names = vm.run("cd /dev/disk/by-id && for l in nbd-*; do echo $l $(basename $(readlink $l)); done")
+    for i, identifier in enumerate((documents.ROOT_VOLUME_ID, SECOND)):
+        contains(names, rf"^nbd-{identifier} nbd{i}$", f"volume {i} by its id")
     equal(vm.run("systemctl --failed --no-legend --plain").strip(), "", "failed units of the rescue system")
     equal(bench.cost(), COST, "requests to the control plane")
     equal([(r["method"], r["path"], r["status"]) for r in bench.web.requests()], [("GET", "/rescue.tar", 200)],

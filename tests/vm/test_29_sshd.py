@@ -6,10 +6,12 @@ import re
 import documents
 import nbd
 import ssh
+from process import wait_until
 from testing import absent, check, contains, equal, options, rows
 
 WAIT = r"^INITRD_DROPBEAR=1: "
 SHOWN = r"^>>> SSH: root can log in with (\d) keys?; this server's host key is (SHA256:\S{43}) \(ED25519\)$"
+USER_DATA = "/user_data/ssh-host-fingerprints"
 KEPT = "/var/lib/scaleway/initrd-ssh-host-key"
 
 
@@ -42,7 +44,7 @@ def test_login(bench):
     in_metadata, in_tag = client.make("metadata"), client.make("tag", "ecdsa")
     client.make("stranger")
     tags = ["INITRD_DROPBEAR=1", tag(in_tag)]
-    vm = bench.boot(tags=tags, metadata=metadata(in_metadata))
+    vm = bench.boot(tags=tags, metadata=metadata(in_metadata), user_data={})
     shown = vm.wait_for(SHOWN, 240)
     equal(shown[1], "2", "how many keys there are")
     vm.wait_for(WAIT, 60)
@@ -50,6 +52,9 @@ def test_login(bench):
     equal(client.fingerprint(), shown[2], "the host key's fingerprint on the console")
     for name in ("metadata", "tag"):
         equal(client.run("id -u; echo $SHELL; pwd", key=name).stdout, "0\n/bin/bash\n/root\n", f"who logs in with the key of the {name}")
+    wait_until(lambda: bench.requests("PATCH", USER_DATA), 30, "the fingerprint in the user data")
+    set_by = bench.requests("PATCH", USER_DATA)
+    equal([(r["body"], r["status"] // 100) for r in set_by], [(f"256 {shown[2]} root@initrd (ED25519)\n", 2)], "user data")
     refused(client, "stranger")
     refused(client, None, options=["PubkeyAuthentication=no", "PreferredAuthentications=password,keyboard-interactive", "BatchMode=no"])
     contains(client.run(flags=["-W", "127.0.0.1:22"], key="metadata").stderr, "prohibited", "a port that is to be forwarded")
@@ -74,6 +79,7 @@ def test_login(bench):
     contains(vm.console.text, f"host key is {re.escape(shown[2])}", "the host key of the second boot")
     client.wait("tag", strict="yes")
     bench.wait_booted()
+    equal(bench.requests("PATCH", USER_DATA), [], "user data that are there already")
 
 
 @rows("A16", "A17", "B8")
@@ -82,7 +88,8 @@ def test_without_a_root(bench):
     """boot=none: somebody mounts it by ssh. Then the shell of INITRD_POST_SHELL=1 on the console, which another call leaves."""
     client = ssh.Client(bench)
     key = client.make("mine")
-    vm = bench.boot(tags=["boot=none", "INITRD_DROPBEAR=1", "INITRD_POST_SHELL=1"], metadata=metadata(key))
+    vm = bench.boot(tags=["boot=none", "INITRD_DROPBEAR=1", "INITRD_POST_SHELL=1"], metadata=metadata(key),
+                    user_data={"ssh-host-fingerprints": "256 SHA256:of-the-host root@host (ED25519)\n"})  # fmt: skip
     vm.wait_for(r"^boot=none: ", 240)
     client.wait("mine")
     contains(client.run("continue-boot", key="mine").stderr, "Nothing is mounted on '/sysroot'", "without a root")
@@ -93,6 +100,8 @@ def test_without_a_root(bench):
     contains(client.run("cat /run/scaleway/step", key="mine").stdout, "^post-shell$", "the step")
     call(client, "mine")
     bench.wait_booted()
+    equal(bench.requests("PATCH", USER_DATA), [], "the host's user data")
+    contains(vm.console.text, "ssh-host-fingerprints are the host's", "the console")
     absent(vm.console.text, WAIT, "a third wait")
     absent(vm.run(f"ls {KEPT} 2>&1 || true"), f"^{KEPT}$", "a host key that was made without a root")
 
@@ -105,6 +114,7 @@ def test_after_a_failure(bench):
     key = client.make("mine")
     nobody = f"nbd://10.42.0.1:{nbd.PORT}"
     vm = bench.boot(nbd=None, tags=["INITRD_DROPBEAR=1"], overlay=nbd.shorter(3),
+                    faults=[{"kind": "status", "status": 403, "path": "/user_data*"}],
                     metadata={"volumes": {"0": documents.volume(nobody)}, **metadata(key)})  # fmt: skip
     vm.wait_for(r"^Root can log in by ssh\. When continue-boot is called there, the server reboots\.\n"
                 r"It waits for that without a limit of time\.\nPress Enter for a shell here\.$", 240)  # fmt: skip
@@ -112,6 +122,7 @@ def test_after_a_failure(bench):
     session = client.session("systemctl --failed --no-pager | cat", "exit", key="mine")
     for pattern in (r"^The boot has failed: Cannot attach nbd0", "failed# ", r"scaleway-nbd@0\.service.*failed"):
         contains(session, pattern, "a session")
+    contains(vm.console.text, r"not told the host key's fingerprint: it answers 403", "user data that are refused")
     check(vm.running(), "the server has not waited")
     call(client, "mine")
     bench.wait_failed(r"Cannot attach nbd0 to .*refused")

@@ -11,11 +11,11 @@ INIT = '#!/bin/sh\necho "INIT-FROM-{} $$" >/dev/console\nexec /sbin/init "$@"\n'
 
 @rows("A20", "E2")
 def test_tag_wins(bench):
-    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it."""
+    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. So it is with rootflags= and root=."""
     for origin in ("TAG", "CMDLINE"):
         bench.add_to_root(f"/opt/init-{origin.lower()}", INIT.format(origin))
     cat = "systemctl --no-pager cat scaleway-switch.service scaleway-local.service"
-    vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime", tags=["init=/opt/init-tag", "rootflags=nodiratime"],
+    vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime", tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root"],
                     overlay=initrd_probe([cat]))
     bench.wait_booted()
     contains(vm.console.text, "^INIT-FROM-TAG 1$", "init that runs")
@@ -28,6 +28,7 @@ def test_tag_wins(bench):
     mounted = vm.run("findmnt -no OPTIONS /")
     contains(mounted, r"\bnodiratime\b", "rootflags= of the tag")
     absent(mounted, r"\bnoatime\b", "rootflags= of the command line")
+    contains(vm.console.text, "Mounted '/dev/disk/by-label/root'", "root= of the tag")
 
 
 @rows("A10")

@@ -5,7 +5,7 @@
 import cpio
 import documents
 import nbd
-from testing import check, rows
+from testing import absent, check, rows
 
 HOST = "10.42.0.1"
 NOBODY = f"nbd://{HOST}:{nbd.PORT}"
@@ -40,8 +40,13 @@ def test_no_such_export(bench):
 
 @rows("B2", "C4")
 def test_no_such_partition(bench):
-    """The volume is there; its second partition is not."""
-    bench.boot(tags=["root=/dev/nbd0p2"])
+    """The volume is there; its second partition is not. A shell without being asked, and the reboot when it is left."""
+    vm = bench.boot(tags=["root=/dev/nbd0p2", "rd.scaleway.failure=shell"])
+    vm.wait_for("^The log is shown by", 240)
+    vm.send("echo in-the-''shell\n")
+    vm.wait_for("^in-the-shell$", 60)
+    absent(vm.console.text, "Press Enter", "nobody is asked")
+    vm.send("exit\n")
     bench.wait_failed("'/dev/nbd0p2' did not appear")
 
 
