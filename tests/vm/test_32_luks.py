@@ -2,6 +2,7 @@
 """A root that is encrypted: who has the passphrase types it at the console or logs in, and the boot goes on. What is encrypted on which
 disk is a matter of unit/test-luks.py."""
 
+import os
 import subprocess
 import time
 
@@ -55,13 +56,22 @@ def add_crypttab(bench):
                     f"symlink {units}/sysinit.target.wants/cryptsetup.target ../cryptsetup.target")  # fmt: skip
 
 
-@rows("B10")
+def releases_what_nobody_uses(vm):
+    """What scaleway-kexec.service does when the root is unmounted: a mapping on another one goes, and that as well. Here the root's stays."""
+    vm.run("dmsetup create below --table '0 8 error' && dmsetup create above --table '0 8 linear /dev/mapper/below 0'")
+    vm.run("/opt/scaleway-kexec release")
+    equal(vm.run("dmsetup ls").split()[::2], [f"luks-{UUID}"], "mappings that are left")
+
+
+@rows("B9", "B10")
 @options(timeout=600)
 def test_whole_volume_at_the_console(bench):
     """root= names the file system, which nobody sees before the volume is unlocked. A key slot of argon2id, which takes memory and time; one
     wrong passphrase before the right one. The unit of the root has a time limit that the person's time would exceed. The booted system knows
     the volume by its crypttab, and leaves it alone."""
     add_crypttab(bench)
+    program = os.path.join(bench.parts.tree, "usr/lib/scaleway/scaleway-kexec")
+    bench.edit_root(f"write {program} /opt/scaleway-kexec", "set_inode_field /opt/scaleway-kexec mode 0100755")
     clear = bench.disk
     slot = ("--pbkdf=argon2id", "--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=1")
     bench.build_disk(lambda _, path: disks.encrypted(clear, path, RIGHT, f"--uuid={UUID}", *slot))
@@ -83,6 +93,7 @@ def test_whole_volume_at_the_console(bench):
     is_healthy(vm)
     contains(vm.run("systemctl show --property=ActiveState,SubState 'systemd-cryptsetup@*'"), "ActiveState=active\nSubState=exited",
              "the unit of the crypttab")  # fmt: skip
+    releases_what_nobody_uses(vm)
     equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
 
 
