@@ -42,10 +42,10 @@ def test_two_nics(bench):
     equal(bench.wait_states(1, 10), [], "NO_SIGNAL_STATE=1: states")
 
 
-@rows("A3")
+@rows("A3", "A4")
 def test_nic_without_dhcp(bench):
-    """The first NIC has no network: nothing waits for it."""
-    vm = bench.boot(nics=["none", "dhcp"], overlay=PROBE)
+    """The first NIC has no network: nothing waits for it. On the second there are name servers by DHCP and by advertisement."""
+    vm = bench.boot(nics=["none", "dhcp+ra"], overlay=PROBE)
     bench.wait_booted()
     probe = vm.probe("probe")
     contains(probe[ADDRESSES], r"\b10\.43\.0\.10/24\b", "second NIC")
@@ -53,6 +53,9 @@ def test_nic_without_dhcp(bench):
     lease = contains(probe[LEASES], r"^\[ *([\d.]+)\] .*DHCPv4 address 10\.43\.0\.10/", "lease of the second NIC")
     seconds = int(probe[METADATA]) / 1e6 - float(lease.group(1))
     check(seconds < 4, f"metadata {seconds:.1f} s after the only lease there is")
+    servers = re.findall(r"^nameserver (\S+)$", probe[DNS], re.MULTILINE)
+    equal([servers[0], len(servers)], ["10.43.0.1", 3], f"DNS servers, that of DHCP first: {servers}")
+    contains(" ".join(sorted(servers[1:])), r"^fd43::1 fe80::[0-9a-f:]+%\S+$", "DNS servers by advertisement")
 
 
 @rows("A3")
