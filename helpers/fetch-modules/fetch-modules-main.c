@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs from scaleway-fetch-modules.service, after the root is mounted on /sysroot and before scaleway-switch.service, if the root has no
- * modules for the kernel that runs. It has scaleway-stream unpack an archive of them into a folder beside their place, and moves them
- * there when all of them have come. Most roots do without, so nothing of this is worth a boot: whatever fails costs one warning, and
- * leaves nothing behind. */
+/* Runs from scaleway-fetch-modules.service, after the root is mounted on /sysroot and before scaleway-switch.service, if the root
+ * has no modules for the kernel that runs. It has scaleway-stream unpack an archive of them into a folder beside their place, and
+ * moves them there when all of them have come. Most roots do without, so nothing of this is worth a boot: whatever fails costs
+ * one warning, and leaves nothing behind. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,8 +128,8 @@ static int make_temporary(int modules_fd) {
         return tree_open_dir(modules_fd, TEMPORARY, /* create= */ false);
 }
 
-/* Unpacks into the working directory: the one name by which the streamer, a process of its own, can reach a folder whose path leads
- * through links of the root. Returns 0, or a negative errno and why in *ret_message. */
+/* Unpacks into the working directory: the one name by which the streamer, a process of its own, can reach a folder whose path
+ * leads through links of the root. Returns 0, or a negative errno and why in *ret_message. */
 static int download(const char *url, char **ret_message) {
         const char *seam = secure_getenv("SCALEWAY_STREAM");
         _cleanup_free_ char *output = NULL, *sha256 = NULL;
@@ -153,8 +153,8 @@ static int download(const char *url, char **ret_message) {
         return r > 0 ? -EPROTO : r;
 }
 
-/* What came must be modules of this very kernel, and readable by everybody, whoever made the archive. Returns the descriptor of the
- * folder that they lie in, which is called like the kernel, or a negative errno. */
+/* What came must be modules of this very kernel, and readable by everybody, whoever made the archive. Returns the descriptor of
+ * the folder that they lie in, which is called like the kernel, or a negative errno. */
 static int check(int temporary_fd, const char *release) {
         _cleanup_close_ int parent_fd = -EBADF, fd = -EBADF;
         struct stat st;

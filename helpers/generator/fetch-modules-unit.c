@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel modules for a root that has none for this kernel, whatever the mode. Whether it has is known only when it is mounted: the unit
- * has a condition for that. */
+/* Kernel modules for a root that has none for this kernel, whatever the mode. Whether it has is known only when it is mounted:
+ * the unit has a condition for that. */
 
 #include <errno.h>
 

@@ -49,9 +49,9 @@ static int write_id(const Root *root, const char *path, bool exists) {
         return 0;
 }
 
-/* An empty /etc/machine-id is how images are shipped; without this each boot would draw another one, or all servers of one image have
- * that of its builder in D-Bus's file. One that is missing or "uninitialized" is left to systemd, for which that means a first boot,
- * machine-id(5). */
+/* An empty /etc/machine-id is how images are shipped; without this each boot would draw another one, or all servers of one image
+ * have that of its builder in D-Bus's file. One that is missing or "uninitialized" is left to systemd, for which that means a
+ * first boot, machine-id(5). */
 int set_machine_id(const Root *root) {
         _cleanup_free_ char *id = NULL, *dbus_id = NULL;
         _cleanup_close_ int dbus_fd = -EBADF;

@@ -37,7 +37,8 @@ static int read_text(const Root *root, const char *path, char **ret) {
         return 1;
 }
 
-/* A symlink that leads nowhere is the image's own way to say that the running system makes the file: systemd-resolved's below /run. */
+/* A symlink that leads nowhere is the image's own way to say that the running system makes the file: systemd-resolved's below
+ * /run. */
 static int write_text(const Root *root, const char *path, const char *text, bool exists) {
         int r = exists ? root_file_replace(root->fd, path, text, strlen(text)) :
                          root_file_create(root->fd, path, text, strlen(text), 0644);
@@ -88,8 +89,8 @@ int fill_resolv_conf(const Root *root) {
         return r <= 0 ? r : write_text(root, RESOLV_CONF, filled, exists);
 }
 
-/* The name that the server will have: the image's own, else the one of the metadata. Returns 1, 0 if there is none that is one, or a
- * negative errno. */
+/* The name that the server will have: the image's own, else the one of the metadata. Returns 1, 0 if there is none that is one,
+ * or a negative errno. */
 static int effective_name(const Root *root, char **ret) {
         _cleanup_free_ char *text = NULL, *name = NULL;
         int r;
@@ -111,8 +112,8 @@ static int effective_name(const Root *root, char **ret) {
         return 1;
 }
 
-/* The old text is linked to its second name right before the new one takes its place. A power cut between the two leaves the old text
- * under both names, and that is then how it stays: as if the owner had wanted it so. */
+/* The old text is linked to its second name right before the new one takes its place. A power cut between the two leaves the old
+ * text under both names, and that is then how it stays: as if the owner had wanted it so. */
 static int replace_hosts(const Root *root, const char *text) {
         _cleanup_(root_file_done) RootFile f = ROOT_FILE_INIT;
         int r;

@@ -60,9 +60,10 @@ static int make_text(const Root *root, const char *text, const char *password, c
         return shadow_set_root(text, hash, shadow_day(time(NULL), BUILD_DATE), ret);
 }
 
-/* Both files are on the disk before either gets its name, so that a full disk changes nothing. Then the clear text comes first: a power
- * cut between the two leaves a password that does not count yet, beside an account that still has none (or a wish for another one that
- * is still there), and the next boot begins again. The other way round there would be a password that nobody knows, for ever. */
+/* Both files are on the disk before either gets its name, so that a full disk changes nothing. Then the clear text comes first: a
+ * power cut between the two leaves a password that does not count yet, beside an account that still has none (or a wish for
+ * another one that is still there), and the next boot begins again. The other way round there would be a password that nobody
+ * knows, for ever. */
 static int write_both(const Root *root, const char *text, const char *line) {
         _cleanup_(root_file_done) RootFile shadow = ROOT_FILE_INIT, clear = ROOT_FILE_INIT;
         int r;

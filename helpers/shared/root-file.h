@@ -29,8 +29,9 @@ typedef struct RootFile {
 
 #define ROOT_FILE_INIT { .dir_fd = -EBADF }
 
-/* Prepares new content for a regular file that exists; owner, mode and extended attributes are those it has. If the path is a symlink
- * it stays one, and the file it leads to is meant. Returns 0 and *ret, or an error as above, and then nothing has changed. */
+/* Prepares new content for a regular file that exists; owner, mode and extended attributes are those it has. If the path is a
+ * symlink it stays one, and the file it leads to is meant. Returns 0 and *ret, or an error as above, and then nothing has
+ * changed. */
 _must_check_ int root_file_stage(int root_fd, const char *path, const void *data, size_t size, RootFile *ret);
 
 /* Prepares a file that is to take the place of whatever is at path, or of nothing. A symlink there is not followed, but replaced. */

@@ -10,8 +10,8 @@
 #define N_PASSWORDS 20000U
 #define N_LETTERS 56U
 
-/* Each letter as often as the others: 5714 times, give or take six times the standard deviation. With a letter taken by the remainder
- * alone, the first ones would come 5/4 as often as the last. */
+/* Each letter as often as the others: 5714 times, give or take six times the standard deviation. With a letter taken by the
+ * remainder alone, the first ones would come 5/4 as often as the last. */
 static void test_make(void) {
         unsigned counts[256] = {}, n_letters = 0;
         char password[PASSWORD_LENGTH + 1], last[PASSWORD_LENGTH + 1] = "";

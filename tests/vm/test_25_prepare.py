@@ -126,7 +126,8 @@ def test_prepare(bench):
 
 def duration(vm, identifier):
     """Seconds between the first and the last message of a program."""
-    times = [float(line.split()[0]) for line in vm.run(f"journalctl -b -o short-monotonic --no-hostname -t {identifier} --no-pager").replace("[", " ").replace("]", " ").splitlines()]
+    journal = vm.run(f"journalctl -b -o short-monotonic -t {identifier} --no-pager")
+    times = [float(time) for time in re.findall(r"^\[ *([0-9.]+)\]", journal, re.M)]
     return times[-1] - times[0]
 
 
