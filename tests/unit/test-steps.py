@@ -549,6 +549,16 @@ class Network(Steps):
         self.network("leave", "--nics=hold")
         self.assertLess(time.monotonic() - begin, 1.5)
 
+    def test_leave_holds_a_route_by_a_nexthop_object(self):
+        """As systemd-networkd makes them."""
+        self.two_nics()
+        self.state(10)
+        self.ip("-6 nexthop add id 7 via fe80::7 dev first proto ra")
+        self.ip("-6 route add default nhid 7 proto ra metric 1024 expires 1800")
+        self.network("leave")
+        self.assertEqual(self.err, "")
+        self.assertEqual(self.defaults6(), ["default nhid 7 via fe80::7 dev first proto ra metric 1024 pref medium"])
+
     def test_leave_keeps(self):
         """KEEP_INITRD_NETWORKING=1: leases and all."""
         self.leases()
