@@ -115,20 +115,14 @@ static int copy_attributes(int from, int to) {
         return copy_xattrs(from, to);
 }
 
-/* like_fd: the file whose attributes it gets, or -EBADF: mode. */
-static int replace_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, int like_fd) {
-        _cleanup_free_ char *temporary = NULL;
+int create_file_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, int like_fd) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
         assert(path);
         assert(data || size == 0);
 
-        r = temporary_name(path, &temporary);
-        if (r < 0)
-                return r;
-
-        fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
 
@@ -139,22 +133,30 @@ static int replace_at(int dir_fd, const char *path, const void *data, size_t siz
                 r = -errno;
         if (r >= 0 && fsync(fd) < 0)
                 r = -errno;
-        if (r >= 0 && renameat(dir_fd, temporary, dir_fd, path) < 0)
-                r = -errno;
         if (r < 0)
-                (void) unlinkat(dir_fd, temporary, 0);
+                (void) unlinkat(dir_fd, path, 0);
 
         return r;
 }
 
 int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode) {
-        return replace_at(dir_fd, path, data, size, mode, -EBADF);
-}
+        _cleanup_free_ char *temporary = NULL;
+        int r;
 
-int replace_file_at(int dir_fd, const char *path, const void *data, size_t size, int like_fd) {
-        assert(like_fd >= 0);
+        assert(path);
 
-        return replace_at(dir_fd, path, data, size, /* mode= */ 0, like_fd);
+        r = temporary_name(path, &temporary);
+        if (r < 0)
+                return r;
+        r = create_file_at(dir_fd, temporary, data, size, mode, /* like_fd= */ -EBADF);
+        if (r < 0)
+                return r;
+        if (renameat(dir_fd, temporary, dir_fd, path) < 0) {
+                r = -errno;
+                (void) unlinkat(dir_fd, temporary, 0);
+        }
+
+        return r;
 }
 
 int mkdir_p(const char *path) {

@@ -17,8 +17,9 @@ _must_check_ int write_file_atomic_at(int dir_fd, const char *path, const void *
 /* The same of an open file, from where it stands. */
 _must_check_ int read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
-/* As write_file_atomic_at(), for a file whose owner, mode and extended attributes are to be those of the open file like_fd. */
-_must_check_ int replace_file_at(int dir_fd, const char *path, const void *data, size_t size, int like_fd);
+/* Creates a file that does not exist (-EEXIST, for a symlink as well) and has it on the disk. Its mode is mode; or, if like_fd is
+ * an open file, owner, mode and extended attributes are those of that one. Returns 0 or a negative errno, and then there is none. */
+_must_check_ int create_file_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, int like_fd);
 
 static inline _must_check_ int read_file(const char *path, size_t max, char **ret, size_t *ret_size) {
         return read_file_at(-100 /* AT_FDCWD */, path, max, ret, ret_size);

@@ -8,6 +8,7 @@
 #include "mode.h"
 #include "nbd-units.h"
 #include "shipped-program.h"
+#include "string-util.h"
 
 #define CHECK "scaleway-live.service"
 #define INSTALL "scaleway-install.service"
@@ -51,6 +52,13 @@ static int write_check(const Boot *b) {
         return unit_file_write(u, b->unit_fd, CHECK ".d/" DROP_IN_NAME);
 }
 
+/* Only there something is lost if the image cannot be had. The values stand in the environment of the unit. */
+#define LOOK PKGLIBDIR "/scaleway-stream --check --signature=${RESCUE_IMAGE_SIGNATURE} --key=${RESCUE_IMAGE_KEY} ${RESCUE_IMAGE}"
+
+static bool overwrites(const Boot *b) {
+        return streq_ptr(options_get_string(b->options, OPTION_LIVE_MODE), "install") && !options_get_bool(b->options, OPTION_IS_IN_KEXEC);
+}
+
 static int write_install(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
@@ -64,6 +72,8 @@ static int write_install(const Boot *b) {
         r = image_add(b, u);
         if (r < 0)
                 return r;
+        if (overwrites(b))
+                unit_file_setting(u, "ExecStartPre", LOOK);
 
         return unit_file_write(u, b->unit_fd, INSTALL ".d/" DROP_IN_NAME);
 }

@@ -33,22 +33,6 @@ static int write_unit(const Boot *b) {
         return unit_file_write(u, b->unit_fd, "scaleway-local.service.d/" DROP_IN_NAME);
 }
 
-/* What is only done to a root that comes over the network. */
-static int write_prepare(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        int r;
-
-        if (b->root.nbd < 0)
-                return 0;
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_section(u, "Service");
-        unit_file_environment(u, "ROOT_ON_NBD", "yes");
-        return unit_file_write(u, b->unit_fd, "scaleway-prepare.service.d/" DROP_IN_NAME);
-}
-
 int mode_local_write(const Boot *b) {
         int r;
 
@@ -58,9 +42,6 @@ int mode_local_write(const Boot *b) {
                         return r;
         }
         r = write_unit(b);
-        if (r < 0)
-                return r;
-        r = write_prepare(b);
         if (r < 0)
                 return r;
 

@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "drop-in.h"
 #include "fd-util.h"
+#include "fetch-modules-unit.h"
 #include "fileio.h"
 #include "kexec-unit.h"
 #include "log.h"
@@ -150,6 +151,44 @@ static int copy_udev_rules(void) {
         return r == -ENOMEM ? r : 0;
 }
 
+/* A unit of scaleway-boot.target that is wanted in every boot, unless somebody wants it not to be. */
+static int write_clock(const Boot *b) {
+        if (!options_get_bool(b->options, OPTION_NO_NTPDATE))
+                return 0;
+
+        return unit_link(b->unit_fd, "scaleway-clock.service", "/dev/null");
+}
+
+/* Of the C1 only, whose board wants it. A longer name is another server. */
+static int write_gpio(const Boot *b) {
+        const char *type = b->metadata ? metadata_string(b->metadata, "commercial_type") : NULL;
+
+        if (!streq_ptr(type, "C1") || options_get_bool(b->options, OPTION_SKIP_GPIO_SETUP))
+                return 0;
+
+        return unit_link(b->unit_fd, "scaleway-boot.target.wants/scaleway-gpio.service", SHIPPED_UNITS "/scaleway-gpio.service");
+}
+
+static int write_prepare(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        bool remote = b->mode->device && b->root.nbd >= 0;
+        int n, r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+        n = drop_in_add_options(u, b->options, "scaleway-prepare.service");
+        if (n < 0)
+                return n;
+        /* What is only done to a root that comes over the network. */
+        if (remote) {
+                unit_file_section(u, "Service");
+                unit_file_environment(u, "ROOT_ON_NBD", "yes");
+        }
+
+        return n > 0 || remote ? unit_file_write(u, b->unit_fd, "scaleway-prepare.service.d/" DROP_IN_NAME) : 0;
+}
+
 static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
         int r;
@@ -168,6 +207,18 @@ static int write_units(const Boot *b) {
                         return r;
         }
         r = state_units_write(b);
+        if (r < 0)
+                return r;
+        r = write_clock(b);
+        if (r < 0)
+                return r;
+        r = write_gpio(b);
+        if (r < 0)
+                return r;
+        r = write_prepare(b);
+        if (r < 0)
+                return r;
+        r = fetch_modules_write(b);
         if (r < 0)
                 return r;
         r = kexec_write(b);

@@ -9,9 +9,9 @@
 #include "fileio.h"
 #include "log.h"
 #include "network-nics.h"
+#include "networkd-state.h"
 #include "parse-util.h"
 #include "paths.h"
-#include "resolv-conf.h"
 #include "rtnl-nic.h"
 #include "string-util.h"
 

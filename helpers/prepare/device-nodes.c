@@ -33,16 +33,16 @@ static int make_node(int dev_fd, size_t i) {
         return 0;
 }
 
-int make_device_nodes(int root_fd) {
+int make_device_nodes(const Root *root) {
         static const char *const directories[] = { "dev", "proc", "run", "sys" };
         _cleanup_close_ int dev_fd = -EBADF;
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(directories); i++)
-                if (mkdirat(root_fd, directories[i], 0755) < 0 && errno != EEXIST)
+                if (mkdirat(root->fd, directories[i], 0755) < 0 && errno != EEXIST)
                         return -errno;
 
-        dev_fd = root_directory_open(root_fd, "/dev");
+        dev_fd = root_directory_open(root->fd, "/dev");
         if (dev_fd < 0)
                 return dev_fd;
         for (size_t i = 0; i < ELEMENTSOF(nodes); i++) {

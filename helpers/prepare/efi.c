@@ -11,12 +11,12 @@
 #define FSTAB "/etc/fstab"
 #define EFI "/boot/efi"
 
-int relax_efi(int root_fd) {
+int relax_efi(const Root *root) {
         _cleanup_free_ char *text = NULL, *changed = NULL;
         size_t size;
         int r;
 
-        r = root_file_read(root_fd, FSTAB, &text, &size);
+        r = root_file_read(root->fd, FSTAB, &text, &size);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
@@ -28,7 +28,7 @@ int relax_efi(int root_fd) {
         r = fstab_add_nofail(text, EFI, &changed);
         if (r <= 0)
                 return r;
-        r = root_file_replace(root_fd, FSTAB, changed, strlen(changed));
+        r = root_file_replace(root->fd, FSTAB, changed, strlen(changed));
         if (r < 0)
                 return r;
 

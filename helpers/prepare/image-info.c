@@ -52,12 +52,12 @@ static int show_usage(int root_fd) {
         return r < 0 ? r : console_value(stdout, "Root file system", line);
 }
 
-int show_image(int root_fd) {
+int show_image(const Root *root) {
         int r, k;
 
         /* What one of them cannot say, the other may. */
-        r = show_release(root_fd);
-        k = show_usage(root_fd);
+        r = show_release(root->fd);
+        k = show_usage(root->fd);
         r = r < 0 ? r : k;
         k = console_flush(stdout);
         return r < 0 ? r : k;

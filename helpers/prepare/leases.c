@@ -13,12 +13,12 @@ static bool is_lease(const char *name) {
         return startswith(name, "dhclient.") && endswith(name, ".leases");
 }
 
-int remove_leases(int root_fd) {
+int remove_leases(const Root *root) {
         _cleanup_(closedirp) DIR *d = NULL;
         const struct dirent *entry;
         int fd;
 
-        fd = root_directory_open(root_fd, "/var/lib/dhcp");
+        fd = root_directory_open(root->fd, "/var/lib/dhcp");
         if (fd == -ENOENT || fd == -ENOTDIR)
                 return 0;
         if (fd < 0)

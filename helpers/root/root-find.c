@@ -273,6 +273,7 @@ static int wait_or_unlock(const char *path, const char *shown, const char *volum
 }
 
 int root_find(const char *source, const char *volume, usec_t deadline, unsigned timeout, unsigned skip, char **ret_path, char **ret_type) {
+        static bool asked = false; /* whatever skip was then: one passphrase is for the root, another one for data */
         _cleanup_free_ char *path = NULL, *shown = NULL;
         bool unlocked;
         int r;
@@ -313,8 +314,9 @@ int root_find(const char *source, const char *volume, usec_t deadline, unsigned 
                         r = take_volume(path, deadline, &next);
                         steps++;
                 } else if (probe.content == ROOT_CONTENT_LUKS && !unlocked) {
-                        if (depth == 0 && skip > 0)
+                        if (skip > 0 && (depth == 0 || asked))
                                 return -ENOENT;
+                        asked = true;
                         r = root_unlock(path, shown, &probe, source, &next);
                         if (r < 0)
                                 return -EKEYREJECTED;

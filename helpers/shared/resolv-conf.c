@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <stdio.h>
 
+#include "networkd-state.h"
 #include "resolv-conf.h"
 #include "string-util.h"
 
@@ -175,21 +176,6 @@ int resolv_conf_make(const char *servers, const char *domains, char **ret) {
 
         *ret = TAKE_PTR(text);
         return 1;
-}
-
-int networkd_state_value(const char *state, const char *key, char **ret) {
-        size_t n_key = strlen(key);
-
-        *ret = NULL;
-        for (const char *line = state; *line; line += strcspn(line, "\n"), line += *line == '\n')
-                if (strncmp(line, key, n_key) == 0 && line[n_key] == '=') {
-                        const char *value = line + n_key + 1;
-
-                        *ret = strndup(value, strcspn(value, "\n"));
-                        return *ret ? 0 : -ENOMEM;
-                }
-
-        return 0;
 }
 
 static bool is_link_local(const char *server) {

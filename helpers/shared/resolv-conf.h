@@ -27,7 +27,3 @@ typedef struct ResolvLink {
 /* The same from DNS= and DOMAINS= of n NICs, in their order. A server with a link-local address gets the NIC's name, without
  * which nobody could reach it. */
 _must_check_ int resolv_conf_from_links(const ResolvLink *links, size_t n, char **ret);
-
-/* The value of a line KEY=value of such a text, to be freed; NULL in *ret if there is no such line. Returns 0 or
- * -ENOMEM. */
-_must_check_ int networkd_state_value(const char *state, const char *key, char **ret);

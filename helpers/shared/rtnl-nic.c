@@ -326,8 +326,9 @@ static bool route_expires(const struct nlmsghdr *header, unsigned ifindex) {
 
 /* The same route once more, without a time at which it ends: the kernel takes that from the one it has, and says that it
  * has it. Not as a replacement, which would also replace the routes of other routers. hop is one of several, or NULL. */
-static int add_for_good(const struct nlmsghdr *old, const struct rtnexthop *hop) {
-        static const uint16_t left_out[] = { RTA_CACHEINFO, RTA_EXPIRES, RTA_MULTIPATH };
+static int add_for_good(const struct nlmsghdr *old, const struct rtnexthop *hop, bool has_nexthop_object) {
+        /* A nexthop object, as systemd-networkd makes them, says all of the rest; the kernel tells it too, but will not be told. */
+        static const uint16_t left_out[] = { RTA_CACHEINFO, RTA_EXPIRES, RTA_MULTIPATH, RTA_GATEWAY, RTA_OIF };
         char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
         struct nlmsghdr *header = put_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE);
         struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
@@ -335,7 +336,7 @@ static int add_for_good(const struct nlmsghdr *old, const struct rtnexthop *hop)
 
         memcpy(message, mnl_nlmsg_get_payload(old), sizeof(*message));
         message->rtm_flags = (hop ? hop->rtnh_flags : message->rtm_flags) & RTNH_F_ONLINK; /* the others say how it is doing */
-        r = copy_attributes(header, old, sizeof(*message), left_out, ELEMENTSOF(left_out));
+        r = copy_attributes(header, old, sizeof(*message), left_out, ELEMENTSOF(left_out) - (has_nexthop_object ? 0 : 2));
         if (r < 0)
                 return r;
         if (hop) {
@@ -358,14 +359,14 @@ static int hold_route(const struct nlmsghdr *old, unsigned ifindex) {
         int r = 0;
 
         rtnl_attributes(old, sizeof(struct rtmsg), attributes, RTA_MAX);
-        if (!attributes[RTA_MULTIPATH])
-                return add_for_good(old, NULL);
+        if (attributes[RTA_NH_ID] || !attributes[RTA_MULTIPATH])
+                return add_for_good(old, NULL, attributes[RTA_NH_ID]);
 
         hop = mnl_attr_get_payload(attributes[RTA_MULTIPATH]);
         for (int left = mnl_attr_get_payload_len(attributes[RTA_MULTIPATH]); r >= 0 && RTNH_OK(hop, left);
              left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
                 if (hop->rtnh_ifindex == (int) ifindex)
-                        r = add_for_good(old, hop);
+                        r = add_for_good(old, hop, /* has_nexthop_object= */ false);
 
         return r;
 }

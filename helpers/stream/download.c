@@ -153,6 +153,45 @@ int download_run(const Download *download, Reason *reason, uint64_t *ret_bytes) 
         return MIN(r, 0);
 }
 
+static int look_on_begin(void *userdata, uint64_t total) {
+        bool *begun = userdata;
+
+        *begun = true;
+        return -ECANCELED;
+}
+
+static int look_on_data(void *userdata, const void *data, size_t n) {
+        return -ECANCELED;
+}
+
+static int look_on_restart(void *userdata) {
+        return 0;
+}
+
+static int look_on_tick(void *userdata, uint64_t bytes, uint64_t total) {
+        return 0;
+}
+
+int download_look(const char *url, const char *ca, usec_t stall, usec_t timeout, Reason *reason) {
+        bool begun = false;
+        int r;
+
+        r = download_run(
+                        &(Download) {
+                                .url = url,
+                                .ca = ca,
+                                .stall = stall,
+                                .timeout = timeout,
+                                .on_begin = look_on_begin,
+                                .on_data = look_on_data,
+                                .on_restart = look_on_restart,
+                                .on_tick = look_on_tick,
+                                .userdata = &begun,
+                        },
+                        reason, NULL);
+        return begun ? 0 : r;
+}
+
 typedef struct Small {
         char *data;
         size_t n, max;

@@ -35,6 +35,10 @@ typedef struct Download {
  * *ret_bytes is what came in the end. Logs a warning for each lost connection. */
 _must_check_ int download_run(const Download *download, Reason *reason, uint64_t *ret_bytes);
 
+/* Tries for timeout until the server begins to send the body, which is then broken off. Returns 0 or a negative errno after
+ * reason_set(). */
+_must_check_ int download_look(const char *url, const char *ca, usec_t stall, usec_t timeout, Reason *reason);
+
 /* Fetches a small file of at most max bytes into *ret, to be freed. Tries again for timeout. Returns 0, or a negative
  * errno after reason_set(). */
 _must_check_ int download_small(const char *url, const char *ca, usec_t stall, usec_t timeout, size_t max,

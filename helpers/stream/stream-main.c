@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacks a tar archive from a web server into a directory, while it is downloaded; or downloads one file.
+/* Unpacks a tar archive from a web server into a directory, while it is downloaded; or downloads one file; or looks whether it is
+ * there, before something is overwritten for it.
  *
  * Runs from the units of the modes rescue and live, after the network is up, the clock is set (certificates) and the
  * file system of the root, a tmpfs or a fresh one on a disk, is mounted; before the root is looked at. It expects the
@@ -32,6 +33,7 @@
 static const char *arg_url = NULL;
 static const char *arg_target = NULL;
 static bool arg_file = false;
+static bool arg_check = false;
 static const char *arg_sha256 = NULL;
 static const char *arg_signature = NULL;
 static const char *arg_key = NULL;
@@ -50,10 +52,12 @@ typedef struct Stream {
 static void help(void) {
         printf("%s [OPTION...] URL DIRECTORY\n"
                "%s --file [OPTION...] URL FILE\n"
+               "%s --check [OPTION...] URL\n"
                "\n"
                "Download a tar archive and unpack it into a directory, which must be empty.\n"
                "\n"
                "     --file                Download one file, as it is\n"
+               "     --check               Download nothing, see whether the server has it\n"
                "     --sha256=HEX          Checksum of the download\n"
                "     --signature=URL       Signature of the download, made by \"openssl dgst -sha256 -sign\"\n"
                "     --key=FILE            Public key for it (PEM, RSA or ECDSA)\n"
@@ -63,7 +67,7 @@ static void help(void) {
                "     --max-entries=N       Entries that the archive may have (default: %u)\n"
                "  -h --help                Show this help\n"
                "     --version             Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, TAR_ENTRIES_MAX);
+               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name, TAR_ENTRIES_MAX);
 }
 
 static int parse_seconds(const char *option, const char *s, unsigned least, usec_t *ret) {
@@ -79,6 +83,7 @@ static int parse_seconds(const char *option, const char *s, unsigned least, usec
 enum {
         ARG_VERSION = 0x100,
         ARG_FILE,
+        ARG_CHECK,
         ARG_SHA256,
         ARG_SIGNATURE,
         ARG_KEY,
@@ -92,6 +97,9 @@ static int parse_option(int c, const char *value) {
         switch (c) {
         case ARG_FILE:
                 arg_file = true;
+                return 0;
+        case ARG_CHECK:
+                arg_check = true;
                 return 0;
         case ARG_SHA256:
                 arg_sha256 = empty_to_null(value);
@@ -126,6 +134,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "help",        no_argument,       NULL, 'h'             },
                 { "version",     no_argument,       NULL, ARG_VERSION     },
                 { "file",        no_argument,       NULL, ARG_FILE        },
+                { "check",       no_argument,       NULL, ARG_CHECK       },
                 { "sha256",      required_argument, NULL, ARG_SHA256      },
                 { "signature",   required_argument, NULL, ARG_SIGNATURE   },
                 { "key",         required_argument, NULL, ARG_KEY         },
@@ -151,7 +160,9 @@ static int parse_argv(int argc, char *argv[]) {
                         return r;
         }
 
-        if (argc - optind != 2)
+        if (arg_check && (arg_file || argc - optind != 1))
+                return log_error_errno(EINVAL, "--check expects a URL, see --help.");
+        if (!arg_check && argc - optind != 2)
                 return log_error_errno(EINVAL, "Expected a URL and a %s, see --help.", arg_file ? "file" : "directory");
         if (!arg_signature != !arg_key)
                 return log_error_errno(EINVAL, "--signature= and --key= go together.");
@@ -279,6 +290,35 @@ static int stream(Stream *s) {
         return 0;
 }
 
+/* All that can be known without the whole of it: that the key is one, and that the server has the signature and the archive. */
+static int look(Stream *s) {
+        int r;
+
+        r = verify_new(arg_sha256, arg_key, &s->reason, &s->verify);
+        if (r < 0)
+                return r;
+        r = fetch_signature(s);
+        if (r < 0)
+                return r;
+
+        return download_look(arg_url, arg_ca, MIN(arg_timeout, STALL_MAX), arg_timeout, &s->reason);
+}
+
+static int run_check(void) {
+        Stream s = { .reason = REASON_INIT };
+        int r;
+
+        /* As below. */
+        (void) signal(SIGPIPE, SIG_IGN);
+        r = look(&s);
+        if (r < 0)
+                r = log_error_errno(r, "%s.", s.reason.text ?: "Out of memory");
+
+        verify_freep(&s.verify);
+        reason_done(&s.reason);
+        return r;
+}
+
 /* libarchive bounds what it reads, but not everything. Sanitizers take terabytes of address space. */
 static void limit_memory(void) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -308,6 +348,9 @@ static int run(int argc, char *argv[]) {
         r = parse_argv(argc, argv);
         if (r <= 0)
                 return r;
+
+        if (arg_check)
+                return run_check();
 
         r = arg_file ? target_file_open(arg_target, &s.reason, &target)
                      : target_tree_open(arg_target, arg_max_entries, &s.reason, &target);

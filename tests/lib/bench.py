@@ -11,6 +11,7 @@
 import collections
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -133,6 +134,23 @@ class Bench:
         output = debugfs(self.disk, f"cat {path}")
         return None if "File not found" in output.stderr else output.stdout
 
+    def set_root_password_field(self, field):
+        """Of /etc/shadow, with the owner, the mode and an attribute that the file is to keep."""
+        shadow = self.root_file("/etc/shadow")
+        self.add_to_root("/etc/shadow", re.sub(r"^root:[^:]*:", f"root:{field}:", shadow, flags=re.M), mode=0o640)
+        self.edit_root("set_inode_field /etc/shadow gid 42", "ea_set /etc/shadow user.note kept")
+
+    def look(self, *commands):
+        """Outputs of debugfs commands on a copy of the disk with what lies in the journal in its place; the server may run."""
+        copy = os.path.join(self.folder, "look.img")
+        try:
+            subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.disk, copy], check=True)
+            subprocess.run([find("e2fsck"), "-p", "-E", "journal_only", copy], check=True, capture_output=True)
+            return [debugfs(copy, command).stdout for command in commands]
+        finally:
+            if os.path.exists(copy):
+                os.unlink(copy)
+
     def callback(self, function):
         """To be called at the end of the test: for what it started by itself."""
         self._stack.callback(function)
@@ -140,7 +158,7 @@ class Bench:
     # The boot
 
     def boot(self, cmdline="", tags=(), metadata=None, nbd="nbdkit", faults=(), nics=("dhcp",), overlay=None, base=BASE_CMDLINE,
-             initrd=None, memory=1024, qemu=(), user_data=None):
+             initrd=None, memory=1024, qemu=(), user_data=None, ntp=()):
         """Starts the server and returns its VM at once.
 
         cmdline    added to base, whose root= and boot= it may replace; {nbd} stands for the URI of the root volume
@@ -150,12 +168,13 @@ class Bench:
         nics       a mode for each, see net.Bridge, or how many with DHCP
         overlay    a cpio.Archive (see vm.initrd_probe) or several that the kernel unpacks over the initrd
         initrd     path of another one, "lean" for the lean one
+        ntp        addresses of NTP servers that DHCP names, see ntp.py
 
         A second call boots the same server again: same network, disk and control plane."""
         if self.vm:
             self.vm.kill()
         self._boots += 1
-        self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics))
+        self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics), ntp)
         uri = self._start_nbd(nbd)
         if metadata is not False:
             self._start_controlplane()
@@ -185,12 +204,12 @@ class Bench:
         """The bridge through which the server reaches the platform."""
         return next((b for b in self.network.bridges if b.mode != "none"), self.network.bridges[0])
 
-    def _start_network(self, modes):
+    def _start_network(self, modes, ntp):
         if self.network:
             if [b.mode for b in self.network.bridges] != modes:
                 raise ValueError("the NICs of a server do not change between boots")
             return
-        self.network = self._stack.enter_context(Network(self.folder, modes))
+        self.network = self._stack.enter_context(Network(self.folder, modes, ntp))
 
     def _start_nbd(self, kind):
         if self.server:

@@ -44,12 +44,13 @@ class Bridge:
 
 
 class Network:
-    def __init__(self, folder, modes=("dhcp",)):
-        """folder: takes logs and leases. modes: one for each NIC, in the order of their PCI slots."""
+    def __init__(self, folder, modes=("dhcp",), ntp=()):
+        """folder: takes logs and leases. modes: one for each NIC, in the order of their PCI slots. ntp: addresses that DHCP names."""
         need("ip", "setpriv")
         if any(mode != "none" for mode in modes):
             need("dnsmasq")
         self.folder = folder
+        self.ntp = list(ntp)
         self.bridges = [Bridge(i, mode) for i, mode in enumerate(modes)]
         self.name = None
 
@@ -127,6 +128,8 @@ class Network:
                 # A client that understands option 121 ignores option 3, so the default route is in both.
                 f"--dhcp-option=option:classless-static-route,{METADATA_IPV4}/32,{b.host},0.0.0.0/0,{b.host}",
             ]
+            if self.ntp:
+                argv += [f"--dhcp-option=option:ntp-server,{','.join(self.ntp)}"]
         if b.mode.endswith("ra"):
             # Name servers by RDNSS: the global address, and the link-local one, which dnsmasq puts in the place of [fe80::].
             argv += ["--enable-ra", f"--dhcp-range={b.prefix6},ra-only,64", f"--ra-param={b.name},10",

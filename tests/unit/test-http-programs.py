@@ -540,6 +540,23 @@ class SignalState(Programs):
         self.assertEqual([json.loads(b)["state_detail"] for b in s.bodies()], ["kernel-started", "booted"])
         self.assertGreaterEqual(s.requests[1]["time"] - s.requests[0]["time"], 1.4)
 
+    def test_nothing_is_signalled_after_a_failure(self):
+        """A signal that waits for its turn while the boot fails: of that the control plane must not hear the contrary."""
+        s = self.service(late(1.5, STATE_TAKEN), STATE_TAKEN)
+        failed = self.start("scw-signal-state", "failed: no root")
+        while not s.requests:
+            time.sleep(0.01)
+        waiting = [self.start("scw-signal-state", "--once", state) for state in ("booted", "kernel-started")]
+        time.sleep(0.5)
+        self.assertEqual([p.poll() for p in waiting], [None, None])
+        for p in (failed, *waiting):
+            self.finish(p)
+        self.assertEqual([json.loads(b)["state_detail"] for b in s.bodies()], ["failed: no root"])
+        self.assertEqual(self.state(), "failed: no root\n")
+        # By hand it can be said.
+        self.signal("booted")
+        self.assertEqual(len(s.requests), 2)
+
     def test_two_at_once_are_one(self):
         s = self.service(late(0.5, STATE_TAKEN))
         both = [self.start("scw-signal-state", "--once", "booted") for _ in range(2)]

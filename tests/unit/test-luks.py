@@ -360,6 +360,14 @@ class Root(Case):
         path, _ = self.luks()
         self.assertEqual(self.mount(self.disk(self.root(), path)), [])
 
+    def test_one_passphrase(self):
+        """What was unlocked looks unlike a root. That is no reason to ask for what is on the next partition."""
+        path, uuid = self.luks()
+        self.unlocks(f"luks-{uuid}", self.root("photos"))
+        device = self.disk(path, self.luks()[0])
+        self.assertEqual(self.mount(device, look=False), [(f"{device}p1", f"luks-{uuid}")])
+        self.assertIn("which looks unlike a root", self.err)
+
     def test_name_of_the_mapping(self):
         """root=/dev/mapper/NAME: that cannot appear, but volume 0 is encrypted."""
         path, _ = self.luks()

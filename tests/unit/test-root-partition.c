@@ -7,6 +7,7 @@
 
 #define GPT_LINUX "0fc63daf-8483-4772-8e79-3d69d8477de4"
 #define GPT_LVM "e6d6d379-f507-44c2-a23c-238f2a3df928"
+#define GPT_LUKS "ca7d7ccb-63ed-4c53-861c-1742536059cc"
 #define GPT_EFI "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 #define GPT_SWAP "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"
 #define GPT_HOME "933ac7e1-2eb4-4f13-b844-0e14e2aef915"
@@ -48,6 +49,8 @@ static const Case cases[] = {
           "a GPT partition table with 1 partition, " GPT_NONE },
         { "LVM is the last resort", ROOT_TABLE_GPT, { { 1, NULL, GPT_LVM, 8 }, { 2, NULL, GPT_LINUX, 8 } }, 2 },
         { "LVM", ROOT_TABLE_GPT, { { 1, NULL, GPT_EFI, 8 }, { 2, NULL, GPT_LVM, 8 } }, 2 },
+        { "LUKS after LVM", ROOT_TABLE_GPT, { { 1, NULL, GPT_LUKS, 8 }, { 2, NULL, GPT_LVM, 8 } }, 2 },
+        { "LUKS", ROOT_TABLE_GPT, { { 1, NULL, GPT_EFI, 8 }, { 2, NULL, GPT_LUKS, 8 } }, 2 },
         { "none", ROOT_TABLE_GPT, { { 1, NULL, GPT_EFI, 8 }, { 2, NULL, GPT_SWAP, 8 }, { 3, "home", GPT_HOME, 8 } }, 0,
           "a GPT partition table with 3 partitions, " GPT_NONE },
         { "no type", ROOT_TABLE_GPT, { { 1, NULL, NULL, 8 } }, 0, "a GPT partition table with 1 partition, " GPT_NONE },
@@ -67,6 +70,7 @@ static const Case cases[] = {
         { "extended is none", ROOT_TABLE_DOS, { { 1, NULL, "0x05", 8 }, { 2, NULL, "0x0f", 8 }, { 3, NULL, "0x85", 8 } }, 0,
           "a DOS partition table with 3 partitions, " DOS_NONE },
         { "DOS, LVM", ROOT_TABLE_DOS, { { 1, NULL, "0x8e", 8 }, { 2, NULL, "0x82", 8 } }, 1 },
+        { "DOS, LUKS", ROOT_TABLE_DOS, { { 1, NULL, "0xe8", 8 }, { 2, NULL, "0x82", 8 } }, 1 },
         { "DOS, without a size", ROOT_TABLE_DOS, { { 1, NULL, "0x83", 0 } }, 0, "a DOS partition table with 1 partition, " DOS_NONE },
         { "DOS, empty", ROOT_TABLE_DOS, { { 0 } }, 0, "an empty DOS partition table" },
 

@@ -17,9 +17,8 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
+import threading
 import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import disks
@@ -29,164 +28,93 @@ BUILD = pathlib.Path()
 TIMEOUT = 60
 
 
-class Steps(unittest.TestCase):
+class Steps(unittests.Programs):
+    prefix = "test-steps-"
+
+
+class Gpio(Steps):
+    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported."""
+
     def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="test-steps-"))
-        self.addCleanup(shutil.rmtree, self.directory)
-        self.run_dir = self.directory / "run"
-        (self.run_dir / "scaleway").mkdir(parents=True)
+        super().setUp()
+        self.tree = self.directory / "gpio"
+        self.tree.mkdir()
 
-    def environment(self, **more):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("SCALEWAY_")}
-        return env | {"SCALEWAY_RUN": str(self.run_dir), "SCALEWAY_REBOOT_COMMAND": "/bin/false"} | more
+    def kernel(self, delay=0.0):
+        """Takes one number from export, which is a pipe here."""
+        os.mkfifo(self.tree / "export")
 
-    def call(self, name, *args, prefix=(), status=0, **env):
-        done = subprocess.run([*prefix, BUILD / name, *args], env=self.environment(**env), stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT)
-        self.out = done.stdout.decode()
-        self.err = done.stderr.decode()
-        self.assertEqual(done.returncode, status, self.out + self.err)
-        return self.out
+        def act():
+            number = (self.tree / "export").read_text()
+            time.sleep(delay)
+            self.exported = number
+            (self.tree / f"gpio{number}").mkdir()
+            # At once with what it says, as in sysfs.
+            (self.tree / "new").write_text("in")
+            (self.tree / "new").rename(self.tree / f"gpio{number}/direction")
 
-    def one_line(self, *words):
-        self.assertEqual(self.err.count("\n"), 1, self.err)
-        for word in words:
-            self.assertIn(word, self.err)
+        thread = threading.Thread(target=act, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
 
-    def need(self, *tools):
-        for tool in tools:
-            if not shutil.which(tool):
-                self.skipTest(f"{tool} is missing")
+    def gpio(self, *args, prefix=(), **kwargs):
+        return self.call("scaleway-gpio", *args, prefix=prefix, SCALEWAY_GPIO=str(self.tree), **kwargs)
 
-    def namespace(self, *kinds):
-        """A namespace that lasts as long as the test; returns the words that put a command into it."""
-        self.need("unshare", "nsenter")
-        holder = subprocess.Popen(["unshare", *kinds, "--", "sh", "-c", "echo ready; exec sleep 300"],
-                                  stdout=subprocess.PIPE)
-        self.addCleanup(holder.stdout.close)
-        self.addCleanup(holder.wait)
-        self.addCleanup(holder.kill)
-        if holder.stdout.readline() != b"ready\n":
-            self.skipTest(f"unshare {' '.join(kinds)} does not work here")
-        return ("nsenter", "-t", str(holder.pid), *kinds, "--")
+    def direction(self, number=42):
+        return (self.tree / f"gpio{number}/direction").read_text()
+
+    def test_output(self):
+        self.kernel()
+        self.gpio("out", "42")
+        self.assertEqual((self.exported, self.direction()), ("42", "out"))
+        self.assertEqual(self.err, "")
+
+    def test_files_come_late(self):
+        self.kernel(delay=0.5)
+        self.gpio("out", "42")
+        self.assertEqual(self.direction(), "out")
+
+    def test_files_do_not_come(self):
+        (self.tree / "export").write_text("")
+        begin = time.monotonic()
+        self.gpio("out", "42", status=1)
+        self.assertLess(time.monotonic() - begin, 4)
+        self.one_line("GPIO 42", "No such file")
+
+    def test_exported_already(self):
+        self.need("strace")
+        if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+            self.skipTest("strace does not work here: no ptrace")
+        no_leaks = {"ASAN_OPTIONS": "detect_leaks=0"}  # which does not work under ptrace
+        (self.tree / "gpio42").mkdir()
+        (self.tree / "gpio42/direction").write_text("in ")
+        (self.tree / "export").write_text("")
+        prefix = ("strace", "-o", self.directory / "trace", "-e", "trace=write", "-e")
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EBUSY:when=1"), **no_leaks)
+        self.assertEqual(self.direction(), "out")
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EINVAL:when=1"), status=1, **no_leaks)
+        self.one_line("Failed to export GPIO 42: Invalid argument")
+
+    def test_no_gpio(self):
+        self.tree.rmdir()
+        self.gpio("out", "42", status=1)
+        self.one_line("GPIO 42 is not set up", "no GPIO in sysfs")
+
+    def test_arguments(self):
+        for args in ((), ("out",), ("in", "42"), ("out", "4 2"), ("out", "42", "43"), ("out", "../x")):
+            self.gpio(*args, status=1)
+            self.one_line("number of a line")
 
 
 class Common(Steps):
     def test_help_version_and_wrong_arguments(self):
-        for name in ("banner", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "sshd", "switch", "failure"):
+        for name in ("banner", "clock", "fetch-modules", "gpio", "info", "kexec", "live", "network", "nfs", "root", "prepare", "shell", "sshd", "switch", "failure"):
             program = "scaleway-" + name
             with self.subTest(program):
                 self.assertIn("--version", self.call(program, "--help"))
                 self.assertIn("(", self.call(program, "--version"))
                 self.call(program, "--no-such-option", status=1)
                 self.call(program, "too", "many", "arguments", "for", "all", status=1)
-
-
-class Prepare(Steps):
-    """A13, A18, A24"""
-
-    def setUp(self):
-        super().setUp()
-        self.root = self.directory / "root"
-        for folder in ("etc", "var/lib/dhcp"):
-            (self.root / folder).mkdir(parents=True)
-        self.outside = self.directory / "outside"
-        self.outside.mkdir()
-        (self.outside / "file").write_text("outside\n")
-
-    def prepare(self, *args, **more):
-        return self.call("scaleway-prepare", *args, SCALEWAY_SYSROOT=str(self.root), **more)
-
-    def test_image_info(self):
-        (self.root / "etc/scw-release").write_text('IMAGE_DESCRIPTION="Debian \x1b[31mTrixie"\nIMAGE_RELEASE=2026-11-26\n')
-        self.prepare()
-        self.assertIn(">>> Image: Debian ?[31mTrixie (2026-11-26)\n", self.out)
-        self.assertRegex(self.out, r">>> Root file system: \d+ of \d+ MiB used \(\d+ %\)\n")
-
-    def test_image_without_a_release_file(self):
-        self.prepare()
-        self.assertNotIn("Image:", self.out)
-        self.assertIn(">>> Root file system:", self.out)
-        self.assertEqual(self.err, "")
-
-    def test_device_nodes(self):
-        (self.root / "dev").mkdir()
-        (self.root / "dev/tty").write_text("mine\n")
-        self.prepare()
-        self.assertEqual((self.root / "dev/tty").read_text(), "mine\n")
-        for name, device, mode in (("console", (5, 1), 0o600), ("null", (1, 3), 0o666), ("zero", (1, 5), 0o666), ("ptmx", (5, 2), 0o666),
-                                   ("random", (1, 8), 0o666), ("urandom", (1, 9), 0o666)):  # fmt: skip
-            st = (self.root / "dev" / name).stat()
-            self.assertTrue(stat.S_ISCHR(st.st_mode), name)
-            self.assertEqual((os.major(st.st_rdev), os.minor(st.st_rdev), stat.S_IMODE(st.st_mode)), (*device, mode), name)
-        for name in ("proc", "run", "sys"):
-            self.assertTrue((self.root / name).is_dir(), name)
-
-    def test_leases(self):
-        dhcp = self.root / "var/lib/dhcp"
-        for name in ("dhclient.eth0.leases", "dhclient.ens2.leases", "dhclient6.eth0.leases", "notes"):
-            (dhcp / name).write_text("x")
-        self.prepare()
-        self.assertEqual(sorted(os.listdir(dhcp)), ["dhclient6.eth0.leases", "notes"])
-        for name in ("dhclient.eth0.leases", "no-initrd-cleanup"):
-            (dhcp / name).write_text("x")
-        self.prepare()
-        self.assertTrue((dhcp / "dhclient.eth0.leases").exists())
-
-    def test_efi_of_a_root_on_nbd(self):
-        fstab = self.root / "etc/fstab"
-        before = "# mine\nUUID=1 / ext4 rw 0 1\nUUID=2\t/boot/efi\tvfat rw,umask=0077 0 1\n"
-        fstab.write_text(before)
-        os.chmod(fstab, 0o640)
-        os.chown(fstab, 12, 34)
-        os.setxattr(fstab, "user.note", b"kept")
-        inode = fstab.stat().st_ino
-        self.prepare("--nbd=no")
-        self.assertEqual(fstab.read_text(), before)
-        self.prepare("--nbd=yes")
-        self.assertEqual(fstab.read_text(), before.replace("umask=0077", "umask=0077,nofail"))
-        st = fstab.stat()
-        self.assertEqual((stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid), (0o640, 12, 34))
-        self.assertEqual(os.getxattr(fstab, "user.note"), b"kept")
-        self.assertNotEqual(st.st_ino, inode, "replaced, not written over")
-        self.assertEqual(os.listdir(self.root / "etc"), ["fstab"])
-
-    def test_links_do_not_lead_out(self):
-        """What an absolute link means is what it will mean after the switch."""
-        (self.root / "data").mkdir()
-        (self.root / "data/fstab").write_text("UUID=2 /boot/efi vfat rw 0 1\n")
-        (self.root / "etc/fstab").symlink_to("/data/fstab")
-        (self.root / "etc/scw-release").symlink_to(self.outside / "file")
-        (self.root / "dev").symlink_to("/../../outside")
-        shutil.rmtree(self.root / "var/lib/dhcp")
-        (self.root / "var/lib/dhcp").symlink_to(self.outside)
-        (self.outside / "dhclient.eth0.leases").write_text("outside")
-        self.prepare("--nbd=yes")
-        self.assertTrue((self.root / "etc/fstab").is_symlink())
-        self.assertIn("rw,nofail", (self.root / "data/fstab").read_text())
-        self.assertEqual(sorted(os.listdir(self.outside)), ["dhclient.eth0.leases", "file"])
-        self.assertNotIn("outside", self.out)
-        self.assertIn("Failed to make device nodes, ignoring", self.err)
-
-    def test_what_should_be_files(self):
-        """Directories, loops and FIFOs cost a warning and no wait."""
-        (self.root / "etc/fstab").mkdir()
-        os.mkfifo(self.root / "etc/scw-release")
-        self.prepare("--nbd=yes")
-        self.assertIn("Failed to show the image, ignoring", self.err)
-        self.assertIn("Failed to make /boot/efi optional, ignoring", self.err)
-        (self.root / "etc/fstab").rmdir()
-        (self.root / "etc/fstab").symlink_to("fstab")
-        self.prepare("--nbd=yes")
-        self.assertIn("Too many levels of symbolic links", self.err)
-
-    def test_read_only_root(self):
-        self.need("mount")
-        namespace = self.namespace("--mount")
-        subprocess.run([*namespace, "mount", "--bind", "-o", "ro", self.root, self.root], check=True)
-        self.call("scaleway-prepare", "--nbd=yes", prefix=namespace, SCALEWAY_SYSROOT=str(self.root))
-        self.one_line("mounted read-only")
-        self.assertFalse((self.root / "dev").exists())
 
 
 class Banner(Steps):
@@ -622,6 +550,16 @@ class Network(Steps):
         self.network("leave", "--nics=hold")
         self.assertLess(time.monotonic() - begin, 1.5)
 
+    def test_leave_holds_a_route_by_a_nexthop_object(self):
+        """As systemd-networkd makes them."""
+        self.two_nics()
+        self.state(10)
+        self.ip("-6 nexthop add id 7 via fe80::7 dev first proto ra")
+        self.ip("-6 route add default nhid 7 proto ra metric 1024 expires 1800")
+        self.network("leave")
+        self.assertEqual(self.err, "")
+        self.assertEqual(self.defaults6(), ["default nhid 7 via fe80::7 dev first proto ra metric 1024 pref medium"])
+
     def test_leave_keeps(self):
         """KEEP_INITRD_NETWORKING=1: leases and all."""
         self.leases()
@@ -893,6 +831,31 @@ class RootPartitions(RootSteps):
     def mounted(self):
         self.assertEqual(len(self.mounts()), 1)
         return self.mounts()[0][self.mounts()[0].index("-") + 2]
+
+    def prepare(self, *args):
+        """What scaleway-prepare makes of /etc/hosts, /etc/hostname and root's field of /etc/shadow."""
+        shadow, hosts = "root:*:20000:0:99999:7:::", "127.0.0.1 localhost"
+        script = 'cd "$1" && mkdir -p etc root && echo "$2" >etc/hosts && echo "$3" >etc/shadow && rm -f etc/hostname etc/hosts.bak'
+        self.command("sh", "-c", script, "sh", self.target, hosts, shadow)
+        (self.run_dir / "scaleway/metadata.json").write_text(json.dumps({"hostname": "adoring-fermi"}))
+        self.call("scaleway-prepare", *args, prefix=self.inside, SCALEWAY_SYSROOT=str(self.target))
+        files = self.command("sh", "-c", 'cd "$1" && cat etc/hostname etc/hosts etc/shadow', "sh", self.target)
+        return files.startswith("adoring-fermi\n"), "\tadoring-fermi\n" in files, "root:$6$" in files
+
+    def test_prepare(self):
+        """A14, A15: on a partition neither /etc/hosts nor root's password is changed, unless a password is asked for."""
+        device = self.disk("gpt", f"type={self.LINUX}", root=1)
+        self.root("--type=", "--options=rw", device, self.target)
+        self.assertEqual(self.prepare(), (True, False, False))
+        self.assertEqual(self.prepare("--reset-password=yes"), (True, False, True))
+        self.command("umount", self.target)
+        self.write_root(self.directory / "whole", 0, "bin")
+        self.root("--type=", "--options=rw", self.loop(self.directory / "whole"), self.target)
+        self.assertEqual(self.prepare(), (True, True, True))
+        # Whose device is none of its own.
+        self.command("umount", self.target)
+        self.command("mount", "-t", "tmpfs", "rescue", self.target)
+        self.assertEqual(self.prepare(), (True, True, True))
 
     def test_gpt_by_name(self):
         device = self.disk("gpt", f"type={self.LINUX}, name=Root", f"type={self.SWAP}, name=root", root=2)
@@ -2052,5 +2015,5 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         print("not root, skipped")
         sys.exit(77)
-    BUILD = pathlib.Path(sys.argv[1]).resolve()
+    BUILD = unittests.Programs.build = pathlib.Path(sys.argv[1]).resolve()
     unittests.main(sys.argv[2:])

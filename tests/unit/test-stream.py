@@ -229,6 +229,21 @@ class Streams(unittest.TestCase):
     def openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], cwd=self.base, capture_output=True, check=True)
 
+    def keys(self, kind):
+        if kind == "rsa":
+            self.openssl("genrsa", "-out", "key.pem", "2048")
+        elif kind == "ed25519":
+            self.openssl("genpkey", "-algorithm", "ed25519", "-out", "key.pem")
+        else:
+            self.openssl("ecparam", "-genkey", "-name", kind, "-noout", "-out", "key.pem")
+        self.openssl("pkey", "-in", "key.pem", "-pubout", "-out", "public.pem")
+        return f"--key={self.base / 'public.pem'}"
+
+    def sign(self, data):
+        (self.base / "data").write_bytes(data)
+        self.openssl("dgst", "-sha256", "-sign", "key.pem", "-out", "signature", "data")
+        return (self.base / "signature").read_bytes()
+
 
 def payload(size=3 << 20):
     """An archive that does not compress."""
@@ -823,21 +838,6 @@ class Tls(Streams):
 
 
 class Checks(Streams):
-    def keys(self, kind):
-        if kind == "rsa":
-            self.openssl("genrsa", "-out", "key.pem", "2048")
-        elif kind == "ed25519":
-            self.openssl("genpkey", "-algorithm", "ed25519", "-out", "key.pem")
-        else:
-            self.openssl("ecparam", "-genkey", "-name", kind, "-noout", "-out", "key.pem")
-        self.openssl("pkey", "-in", "key.pem", "-pubout", "-out", "public.pem")
-        return f"--key={self.base / 'public.pem'}"
-
-    def sign(self, data):
-        (self.base / "data").write_bytes(data)
-        self.openssl("dgst", "-sha256", "-sign", "key.pem", "-out", "signature", "data")
-        return (self.base / "signature").read_bytes()
-
     def test_checksum(self):
         body = tarballs.COMPRESSORS["xz"](PAYLOAD)
         digest = hashlib.sha256(body).hexdigest()
@@ -894,6 +894,43 @@ class Checks(Streams):
         (self.base / "noise").write_bytes(b"x" * 100)
         self.refused(url, r"is no public key in PEM form", signature, f"--key={self.base / 'noise'}")
         self.refused(url, r"is neither RSA nor ECDSA", signature, self.keys("ed25519"))
+
+
+class Look(Streams):
+    """rows: B6, C4. Whether the archive is there, before something is overwritten for it."""
+
+    def check(self, url, *options, status=0):
+        r = subprocess.run([BUILD / "scaleway-stream", "--check", *options, url], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(r.returncode, status, r.stderr)
+        self.assertEqual(r.stdout, "")
+        return r.stderr.splitlines()
+
+    def test_there(self):
+        """It is broken off where it begins, however long it is, and tried again if the server is not ready."""
+        url = self.server.add("a", PAYLOAD, {"status": 503}, {})
+        begin = time.monotonic()
+        lines = self.check(url)
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(len(lines), 1, lines)
+        self.assertRegex(lines[0], r"503.*; trying again")
+        self.assertEqual(len(self.server.requests("a")), 2)
+        self.assertEqual(self.check(self.server.add("empty", b"")), [])
+
+    def test_not_there(self):
+        self.assertRegex(self.check(self.server.url("nothing"), status=1)[-1], r"^Download failed: .*HTTP status 404")
+        self.assertRegex(self.check("http://127.0.0.1:1/a", "--timeout=1", status=1)[-1], r"^Download failed, no time is left")
+        self.assertRegex(self.check("ftp://127.0.0.1/a", status=1)[-1], "neither http nor https")
+
+    def test_what_belongs_to_it(self):
+        url, key = self.server.add("a", PAYLOAD), self.keys("rsa")
+        self.assertRegex(self.check(url, f"--signature={self.server.url('none')}", key, status=1)[-1], "HTTP status 404")
+        self.assertRegex(self.check(url, f"--signature={url}", "--key=/nowhere", status=1)[-1], "Failed to read the public key")
+        self.assertEqual(self.server.requests("a"), [])
+        self.assertEqual(self.check(url, f"--signature={self.server.add('s', self.sign(PAYLOAD))}", key, "--sha256="), [])
+
+    def test_arguments(self):
+        for args in (("--file",), ("--check", self.base)):
+            self.assertRegex(self.check("http://127.0.0.1/a", *args, status=1)[-1], "--check expects a URL")
 
 
 class ProgressLines(Streams):

@@ -4,6 +4,7 @@
 import re
 
 import documents
+import ntp
 from bench import BASE_CMDLINE, COST
 from testing import absent, check, contains, equal, in_order, rows
 from vm import LOGIN, initrd_probe
@@ -120,12 +121,19 @@ def test_qemu_nbd(bench):
     vm.run("test -e /sys/block/nbd0/pid")
 
 
-@rows("B1", "E1")
+@rows("A11", "B1", "E1")
 def test_lean(bench):
-    """The lean initrd of dracut-netboot.conf, and the old name of the mode."""
+    """The lean initrd of dracut-netboot.conf, and the old name of the mode. The machine comes up in 2015, and nothing of the boot comes
+    later for that."""
     check(bench.parts.initrd_lean, "there is no lean initrd")
-    vm = bench.boot(initrd="lean", base=BASE_CMDLINE.replace("boot=local", "boot=nbd"), nbd="nbdkit-oldstyle")
+    vm = bench.boot(initrd="lean", base=BASE_CMDLINE.replace("boot=local", "boot=nbd"), nbd="nbdkit-oldstyle", ntp=["10.42.0.1"],
+                    qemu=ntp.RTC_2015)  # fmt: skip
+    ntp.Server(bench)
     bench.wait_booted()
+    contains(vm.console.text, r"The clock was at 20[12].*, NTP server 10\.42\.0\.1 has set it to ", "on the console (A11)")
+    ntp.has_the_right_time(vm, "after boot=local (A11)")
+    began, ended = ntp.times(vm, "Starting .*Set the Clock", "NTP server .* has set it")
+    check(ended - began < 1.5, f"an exchange with an NTP server takes {ended - began:.2f} s (A11)")
     # The initrd's journald leaves the kernel's messages to the host's, which must have them all; units are its own work.
     first = vm.run("journalctl --boot --dmesg --output=cat --no-pager | head -n 1")
     check("Linux version" in first, f"the kernel's first message in the host's journal: {first}")

@@ -10,6 +10,7 @@ import archives
 import cpio
 import documents
 import nbd
+import ntp
 import webserver
 from bench import COST
 from testing import check, contains, equal, options, rows
@@ -102,18 +103,22 @@ def unpack(kind):
             f"busybox sha256sum {folder}/noise && rm -r {folder}")  # fmt: skip
 
 
-@rows("B5")
+@rows("A11", "B5")
 @options(timeout=600)
 def test_https(bench):
     """The address of the archive, which is compressed by gzip, leads to another one, whose certificate is signed by an authority that
-    is in the initrd. And what else there is to decompress with, in the initrd itself."""
+    is in the initrd, and is not valid before this test: the machine comes up in 2015. And what else there is to decompress with, in the
+    initrd itself."""
     kinds = list(archives.COMPRESSORS)
     ca, certificate = webserver.authority(bench.folder, HOST)
     files = {f"rescue.tar.{kind}": tiny(bench, kind, kind, {"noise": noise(kind)}) for kind in kinds}
     vm = rescue(bench, root(bench, "gz"), url=f"http://{HOST}:{webserver.PORT}/moved/rescue.tar", certificate=certificate, files=files,
-                overlay=[file_overlay(CA, ca), initrd_probe([unpack(kind) for kind in kinds])])  # fmt: skip
+                overlay=[file_overlay(CA, ca), initrd_probe([unpack(kind) for kind in kinds])], ntp=[HOST], qemu=ntp.RTC_2015)  # fmt: skip
+    ntp.Server(bench)
     runs_from_memory(bench, vm)
     equal((answers(bench, "/moved/rescue.tar"), answers(bench)), ([("GET", 302)], [("GET", 200)]), "requests for the image")
+    contains(vm.console.text, rf"The clock was at 20[12].*, NTP server {HOST} has set it to ", "on the console (A11)")
+    ntp.has_the_right_time(vm, "after boot=rescue (A11)")
     for kind in kinds:
         result = vm.probe("probe")[unpack(kind)]
         equal(result.status, 0, f"{kind}: {result}")

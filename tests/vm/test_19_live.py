@@ -125,7 +125,7 @@ def test_local_disk(bench):
 @rows("B6", "C4")
 @options(timeout=900)
 def test_foreign_data(bench):
-    """It is named, and stays as it is to the last byte. live_mode=install overwrites it."""
+    """It is named, and stays as it is to the last byte. live_mode=install overwrites it, but not for an image that cannot be had."""
     size = SIZE * MIB
     cases = {
         r"'/dev/nbd0' holds 'swap' data, not a file system, labelled 'swap': neither empty nor a root": disks.swap_header(size),
@@ -142,9 +142,15 @@ def test_foreign_data(bench):
         bench.server.stop()
         equal(archives.sha256(bench.disk), before, "checksum of the disk")
 
+    bench.boot(tags=["boot=live", f"rescue_image={URL}.gone", "live_mode=install", "rd.scaleway.failure=poweroff"])
+    web = web_server(bench)
+    fails(bench, "404", installs=False)
+    bench.server.stop()
+    equal(archives.sha256(bench.disk), before, "checksum of the disk, for which there was no image")
+
     vm = bench.boot(tags=tags("live_mode=install"))
-    web_server(bench)
     bench.wait_booted()
+    equal(image_requests(web)[-1], ("GET", 200), "the last request for the image")
     contains(vm.console.text, "'vfat', labelled 'EFI': installing the image over it, as live_mode=install says", "console")
     contains(vm.run("findmnt -no SOURCE,FSTYPE,LABEL /"), r"^/dev/nbd0\s+ext4\s+root$", "root")
 

@@ -13,11 +13,25 @@ from testing import absent, contains, equal, options, rows
 NODES = {"console": "05:01", "null": "01:03", "zero": "01:05", "ptmx": "05:02", "tty": "05:00", "random": "01:08", "urandom": "01:09"}
 
 
+MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
+
+
 def boots(bench, kind, initrd=None):
     need("e2fsck")
     disk = bench.build_disk(lambda _, path: shutil.copyfile(inits.root(kind), path))
+    # As old images are: nobody has a password yet, and D-Bus has the id of the builder.
+    bench.set_root_password_field("")
+    bench.edit_root("mkdir /var/lib/dbus")
+    for path, text in {"/etc/login.defs": "ENCRYPT_METHOD SHA512\n", "/etc/machine-id": MACHINE_ID,
+                       "/var/lib/dbus/machine-id": MACHINE_ID[::-1].strip() + "\n"}.items():  # fmt: skip
+        bench.add_to_root(path, text, mode=0o644)
     vm = bench.boot(initrd=initrd)
     bench.wait_booted()
+    password, shadow = bench.look("cat /root/.pw", "cat /etc/shadow")
+    contains(shadow, r"^root:\$6\$[^:]+:", "root's line (A15)")
+    vm.login(password=password.strip())
+    equal(vm.read("/var/lib/dbus/machine-id"), documents.SERVER_ID.replace("-", "") + "\n", "D-Bus's machine id (A22)")
+    equal(vm.read("/etc/machine-id"), MACHINE_ID, "the other one (A22)")
 
     equal(vm.run("readlink /proc/1/exe").strip(), "/usr/sbin/init", "what runs as the first process")
     contains(vm.run("/sbin/init --version"), "SysV init version", "what that is")
@@ -49,7 +63,7 @@ def has_the_kernels_file_systems(vm):
     vm.run("echo >/dev/null && head -c 16 /dev/urandom >/run/random && test -s /run/random")
 
 
-@rows("A18", "B1")
+@rows("A15", "A18", "A22", "B1")
 @options(timeout=600)
 def test_sysvinit(bench):
     vm = boots(bench, "sysvinit")
@@ -57,7 +71,7 @@ def test_sysvinit(bench):
     absent(vm.console.text, "OpenRC", "what does not")
 
 
-@rows("A18", "B1")
+@rows("A15", "A18", "A22", "B1")
 @options(timeout=600)
 def test_openrc(bench):
     """In the lean initrd."""

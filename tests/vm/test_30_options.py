@@ -9,17 +9,22 @@ CMDLINE_MAX = 2047
 INIT = '#!/bin/sh\necho "INIT-FROM-{} $$" >/dev/console\nexec /sbin/init "$@"\n'
 
 
-@rows("A20", "E2")
+@rows("A11", "A20", "E2")
 def test_tag_wins(bench):
-    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. So it is with rootflags= and root=."""
+    """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. So it is with rootflags=, root= and
+    NO_NTPDATE=."""
     for origin in ("TAG", "CMDLINE"):
         bench.add_to_root(f"/opt/init-{origin.lower()}", INIT.format(origin))
     cat = "systemctl --no-pager cat scaleway-switch.service scaleway-local.service"
-    vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime", tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root"],
-                    overlay=initrd_probe([cat]))
+    clock = "systemctl --no-pager show --property=LoadState,ActiveState scaleway-clock.service"
+    vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime NO_NTPDATE=0",
+                    tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root", "NO_NTPDATE=1"],
+                    overlay=initrd_probe([cat, clock]))  # fmt: skip
     bench.wait_booted()
     contains(vm.console.text, "^INIT-FROM-TAG 1$", "init that runs")
     absent(vm.console.text, "INIT-FROM-CMDLINE", "init that does not run")
+    equal(sorted(vm.probe("probe")[clock].splitlines()), ["ActiveState=inactive", "LoadState=masked"], "NO_NTPDATE=1 (A11)")
+    absent(vm.console.text, "NTP server", "words about the time (A11)")
     shown = vm.probe("probe")[cat]
     contains(shown, r"^# /run/systemd/system/.*\.d/.*\.conf$", "a drop-in shows the override")
     contains(shown, r"INIT=/opt/init-tag", "systemctl cat")

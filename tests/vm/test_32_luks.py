@@ -2,6 +2,7 @@
 """A root that is encrypted: who has the passphrase types it at the console or logs in, and the boot goes on. What is encrypted on which
 disk is a matter of unit/test-luks.py."""
 
+import os
 import subprocess
 import time
 
@@ -16,6 +17,7 @@ from testing import absent, contains, equal, options, rows
 from vm import LOGIN, VM, Console
 
 WITHOUT_ROOT = " ".join(word for word in BASE_CMDLINE.split() if not word.startswith("root="))
+UUID = "8a3b6c1e-4d2f-4e5a-9b7c-0123456789ab"
 RIGHT = "correct horse battery staple"
 WRONG = "wrong donkey"
 # s; systemd's agent shows the prompt, then has the terminal show nothing any more.
@@ -44,23 +46,39 @@ def is_healthy(vm):
     equal(vm.run("systemctl is-system-running --wait; systemctl --failed --quiet --no-pager", ok=None).strip(), "running", "the booted system")
 
 
-@rows("B10")
+def add_crypttab(bench):
+    """What an image has that was installed on an encrypted disk: a line for the root, and what reads it."""
+    units = "/usr/lib/systemd/system"
+    bench.add_to_root("/etc/crypttab", f"luks-{UUID} UUID={UUID} none luks\n", mode=0o644)
+    for path in ("/usr/bin/systemd-cryptsetup", "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator", f"{units}/cryptsetup.target"):
+        bench.edit_root(f"write {bench.parts.tree}{path} {path}", f"set_inode_field {path} mode 0100755")
+    bench.edit_root("symlink /usr/lib/systemd/systemd-cryptsetup ../../bin/systemd-cryptsetup",
+                    f"symlink {units}/sysinit.target.wants/cryptsetup.target ../cryptsetup.target")  # fmt: skip
+
+
+def releases_what_nobody_uses(vm):
+    """What scaleway-kexec.service does when the root is unmounted: a mapping on another one goes, and that as well. Here the root's stays."""
+    vm.run("dmsetup create below --table '0 8 error' && dmsetup create above --table '0 8 linear /dev/mapper/below 0'")
+    vm.run("/opt/scaleway-kexec release")
+    equal(vm.run("dmsetup ls").split()[::2], [f"luks-{UUID}"], "mappings that are left")
+
+
+@rows("B9", "B10")
 @options(timeout=600)
 def test_whole_volume_at_the_console(bench):
     """root= names the file system, which nobody sees before the volume is unlocked. A key slot of argon2id, which takes memory and time; one
-    wrong passphrase before the right one. The unit of the root has a time limit that the person's time would exceed."""
-    uuids = {}
-
-    def build(root, path):
-        slot = ("--pbkdf=argon2id", "--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=1")
-        uuids["luks"] = disks.encrypted(root, path, RIGHT, *slot)
-        uuids["inside"] = subprocess.run([find("blkid"), "-o", "value", "-s", "UUID", root], check=True, capture_output=True,
-                                         text=True).stdout.strip()  # fmt: skip
-
-    bench.build_disk(build)
+    wrong passphrase before the right one. The unit of the root has a time limit that the person's time would exceed. The booted system knows
+    the volume by its crypttab, and leaves it alone."""
+    add_crypttab(bench)
+    program = os.path.join(bench.parts.tree, "usr/lib/scaleway/scaleway-kexec")
+    bench.edit_root(f"write {program} /opt/scaleway-kexec", "set_inode_field /opt/scaleway-kexec mode 0100755")
+    clear = bench.disk
+    slot = ("--pbkdf=argon2id", "--pbkdf-force-iterations=4", "--pbkdf-memory=65536", "--pbkdf-parallel=1")
+    bench.build_disk(lambda _, path: disks.encrypted(clear, path, RIGHT, f"--uuid={UUID}", *slot))
+    inside = subprocess.run([find("blkid"), "-o", "value", "-s", "UUID", clear], check=True, capture_output=True, text=True).stdout.strip()
     limit = cpio.Archive()
     limit.add("/etc/systemd/system/scaleway-local.service.d/90-test.conf", "[Service]\nTimeoutStartSec=8\n")
-    vm = bench.boot(tags=[f"root=UUID={uuids['inside']}"], overlay=limit)
+    vm = bench.boot(tags=[f"root=UUID={inside}"], overlay=limit)
     at = answer(vm, WRONG)
     contains(vm.console.text, r"'/dev/nbd0' is encrypted\. Type its passphrase here, or log in and call 'systemd-tty-ask-password-agent'",
              "what the console says before")  # fmt: skip
@@ -69,10 +87,13 @@ def test_whole_volume_at_the_console(bench):
     at = answer(vm, RIGHT, at)
     vm.wait_for(r"'/dev/nbd0' is unlocked, the boot goes on", 120, at)
     vm.wait_for(LOGIN, 240, at)
-    equal(vm.run("findmnt -no SOURCE /").strip(), f"/dev/mapper/luks-{uuids['luks']}", "root of the booted system")
+    equal(vm.run("findmnt -no SOURCE /").strip(), f"/dev/mapper/luks-{UUID}", "root of the booted system")
     contains(vm.run("cat /run/mount/utab", ok=None), "_netdev", "utab")
     never_shows(vm, RIGHT, WRONG)
     is_healthy(vm)
+    contains(vm.run("systemctl show --property=ActiveState,SubState 'systemd-cryptsetup@*'"), "ActiveState=active\nSubState=exited",
+             "the unit of the crypttab")  # fmt: skip
+    releases_what_nobody_uses(vm)
     equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
 
 

@@ -4,6 +4,7 @@
 import re
 
 import documents
+from bench import NO_HOST_NETWORK
 from net import METADATA_IPV6
 from testing import absent, check, contains, equal, rows
 from vm import initrd_probe
@@ -108,11 +109,12 @@ def test_ipv6_only(bench):
     """No answer to DHCPv4; address, router and name servers by router advertisement, metadata and root over IPv6. The metadata have
     another address and router: both live, and the router that is known comes first."""
     other = {"address": "fd42::99", "netmask": "64", "gateway": "fd42::98"}
-    vm = bench.boot(nics=["ra"], metadata={"ipv6": other}, overlay=PROBE6)
+    vm = bench.boot(nics=["ra"], metadata={"ipv6": other}, overlay=PROBE6, cmdline=NO_HOST_NETWORK)
     bench.wait_booted()
     equal({r["server"] for r in bench.requests()}, {METADATA_IPV6}, "address of the service that was used")
     equal(vm.read("/run/scaleway/metadata-address").strip(), METADATA_IPV6, "address that is remembered")
     contains(vm.console.text, documents.SERVER_ID, "metadata on the console")
+    absent(vm.console.text, "scaleway-network.*Failed", "console")
 
     probe = vm.probe("probe")
     # Out of the MAC address, 52:54:00:42:00:10.
@@ -127,6 +129,11 @@ def test_ipv6_only(bench):
     servers = sorted(re.findall(r"^nameserver (\S+)$", probe[DNS], re.MULTILINE))
     equal(servers[:-1], ["fd42::1"], f"DNS servers: {servers}")
     contains(servers[-1], rf"^fe80::[0-9a-f:]+%{nic}$", "DNS server with a link-local address")
+    # Nobody renews what the root needs, so it stays for good.
     check(bench.network.refuses(advertised, METADATA_IPV6), "the server answers for its address")
+    contains(vm.run(f"ip -6 -oneline address show dev {nic}"), rf"\b{advertised}/64 .*valid_lft forever", "address that was advertised")
+    routes = vm.run("ip -6 route show default")
+    equal(len(re.findall(r"^default .*via ", routes, re.MULTILINE)), 2, f"default routes of the booted system: {routes}")
+    absent(routes, "expires", "default routes of the booted system")
     for setting, value in (("accept_dad", "1"), ("dad_transmits", "1")):
         equal(vm.read(f"/proc/sys/net/ipv6/conf/{nic}/{setting}").strip(), value, setting)

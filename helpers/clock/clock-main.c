@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Sets the clock by one exchange with an NTP server.
+ *
+ * Runs from scaleway-clock.service, after scaleway-network.service: addresses, routes and name servers are as they will
+ * be. Whatever speaks TLS or leaves files on the root comes after, and so does the switch; mounting the root goes on
+ * beside it. A machine may come up with any time, and then no certificate is valid. It leaves the clock set, or, if
+ * nobody has told the time within its timeout, as it is; the boot goes on either way. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "log.h"
+#include "main-func.h"
+#include "networkd-state.h"
+#include "ntp-query.h"
+#include "string-util.h"
+
+#define TIMEOUT_DEFAULT 3U
+/* Below, nobody needs to hear of it. */
+#define WRONG_BY_MIN ((int64_t) USEC_PER_SEC)
+/* If the build date cannot be read: 2026-01-01, before which nothing of this was written. */
+#define EARLIEST_FALLBACK INT64_C(1767225600)
+#define SECONDS_PER_DAY INT64_C(86400)
+
+enum {
+        EXIT_NOBODY = 2,
+};
+
+static bool arg_set = false;
+static unsigned arg_timeout = TIMEOUT_DEFAULT;
+static char **arg_servers = NULL;
+static size_t arg_n_servers = 0;
+
+static int help(void) {
+        printf("%s set|query [SERVER...]\n\n"
+               "Sets the clock by an NTP server, or shows how far it is off.\n\n"
+               "     --timeout=SECONDS  How long to wait for an answer (default: %u)\n"
+               "  -h --help             Show this help\n"
+               "     --version          Show the version\n",
+               program_invocation_short_name, TIMEOUT_DEFAULT);
+        return 0;
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "timeout", required_argument, NULL, 't' },
+                { "help",    no_argument,       NULL, 'h' },
+                { "version", no_argument,       NULL, 'V' },
+                {}
+        };
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 't':
+                        r = parse_timeout_option(optarg, &arg_timeout);
+                        if (r < 0)
+                                return r;
+                        break;
+                case 'h':
+                        return help();
+                case 'V':
+                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                        return 0;
+                default:
+                        return log_error_errno(EINVAL, "Unknown option, see --help.");
+                }
+
+        if (optind >= argc || (!streq(argv[optind], "set") && !streq(argv[optind], "query")))
+                return log_error_errno(EINVAL, "Say 'set' or 'query', see --help.");
+
+        arg_set = streq(argv[optind++], "set");
+        arg_servers = argv + optind;
+        arg_n_servers = (size_t) (argc - optind);
+        if (arg_n_servers > NTP_SERVERS_MAX)
+                return log_error_errno(EINVAL, "At most %u servers.", NTP_SERVERS_MAX);
+        return 1;
+}
+
+/* The day before the build: the date is that of some time zone. */
+static int64_t earliest_time(void) {
+        int64_t day = EARLIEST_FALLBACK;
+        struct tm tm = {};
+
+        if (strptime(BUILD_DATE, "%Y-%m-%d", &tm))
+                day = (int64_t) timegm(&tm) - SECONDS_PER_DAY;
+
+        return day * (int64_t) USEC_PER_SEC;
+}
+
+static int64_t realtime(void) {
+        struct timespec ts = {};
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (int64_t) ts.tv_sec * (int64_t) USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+/* 2026-11-27T12:00:00Z */
+static const char *format_time(int64_t usec, char buffer[static 32]) {
+        time_t seconds = (time_t) (usec / (int64_t) USEC_PER_SEC);
+        struct tm tm;
+
+        if (!gmtime_r(&seconds, &tm) || strftime(buffer, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+                strcpy(buffer, "?");
+        return buffer;
+}
+
+/* The servers that DHCP has named: words of *ret_text, which is to be freed. */
+static int servers_of_dhcp(char **ret_text, char *ret[static NTP_SERVERS_MAX], size_t *ret_n) {
+        _cleanup_free_ char *state = NULL;
+        size_t n = 0;
+        int r;
+
+        *ret_text = NULL;
+        *ret_n = 0;
+        r = networkd_state_read(&state);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                log_debug_errno(r, "Failed to read what systemd-networkd knows of NTP servers: %m");
+                return 0;
+        }
+        r = networkd_state_value(state, "NTP", ret_text);
+        if (r < 0)
+                return r;
+
+        for (char *p = *ret_text, *word; p && n < NTP_SERVERS_MAX && (word = strsep(&p, " \t"));)
+                if (*word != '\0')
+                        ret[n++] = word;
+
+        *ret_n = n;
+        return 0;
+}
+
+static int query(NtpTime *ret) {
+        _cleanup_free_ char *text = NULL, *reasons = NULL;
+        char *dhcp[NTP_SERVERS_MAX], **servers = arg_servers, now[32];
+        size_t n = arg_n_servers;
+        int r;
+
+        if (n == 0) {
+                r = servers_of_dhcp(&text, dhcp, &n);
+                if (r < 0)
+                        return log_oom();
+                servers = dhcp;
+        }
+
+        r = ntp_query(servers, n, arg_n_servers == 0 ? NTP_SERVER : NULL, earliest_time(), arg_timeout * USEC_PER_SEC, ret, &reasons);
+        if (r < 0)
+                return log_error_errno(r, "Failed to ask for the time: %m");
+        if (r == 0)
+                log_warning("No NTP server has told the time (%s), the clock stays as it is: %s.", reasons,
+                            format_time(realtime(), now));
+        return r;
+}
+
+static int set_clock(const NtpTime *t) {
+        int64_t before = realtime(), to = t->time + (int64_t) (now_usec() - t->at), wrong_by = llabs(to - before);
+        _cleanup_free_ char *server = printable(t->server, 80);
+        char then[32], now[32];
+        struct timespec ts = {
+                .tv_sec = (time_t) (to / (int64_t) USEC_PER_SEC),
+                .tv_nsec = (long) (to % (int64_t) USEC_PER_SEC) * 1000,
+        };
+
+        /* In one step, however far: nothing of the boot measures by this clock. */
+        if (clock_settime(CLOCK_REALTIME, &ts) < 0)
+                return log_error_errno(errno, "Failed to set the clock: %m");
+
+        if (wrong_by >= WRONG_BY_MIN)
+                log_info("The clock was at %s, NTP server %s has set it to %s.", format_time(before, then), server ?: "?",
+                         format_time(to, now));
+        else
+                log_debug("The clock was wrong by %" PRIi64 " ms, as NTP server %s says.", wrong_by / 1000, server ?: "?");
+        return 0;
+}
+
+static int show(const NtpTime *t) {
+        int64_t offset = t->time + (int64_t) (now_usec() - t->at) - realtime();
+        _cleanup_free_ char *server = printable(t->server, 80);
+
+        if (printf("%s: stratum %u, %+.6f s\n", server ?: "?", t->stratum, (double) offset / (double) USEC_PER_SEC) < 0 ||
+            fflush(stdout) == EOF)
+                return log_error_errno(errno, "Failed to write the answer: %m");
+        return 0;
+}
+
+static int run(int argc, char *argv[]) {
+        _cleanup_(ntp_time_done) NtpTime t = {};
+        int r;
+
+        log_setup(LOG_TARGET_AUTO);
+
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r;
+
+        r = query(&t);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return EXIT_NOBODY;
+
+        return arg_set ? set_clock(&t) : show(&t);
+}
+
+DEFINE_MAIN_FUNCTION(run)
