@@ -126,3 +126,20 @@ def test_after_a_failure(bench):
     check(vm.running(), "the server has not waited")
     call(client, "mine")
     bench.wait_failed(r"Cannot attach nbd0 to .*refused")
+
+
+@rows("A17")
+def test_from_the_console(bench):
+    """Enter gets a shell there. Nobody is waited for any more who could not come: the server is killed. One key is
+    none, and a time that is none is no limit."""
+    client = ssh.Client(bench)
+    vm = bench.boot(tags=["INITRD_DROPBEAR=1", "INITRD_DROPBEAR_TIMEOUT=soon", "AUTHORIZED_KEY=ssh-ed25519_AAAA"],
+                    metadata=metadata(client.make("mine")))  # fmt: skip
+    at = vm.wait_for(r"^Press Enter for a shell\.$", 240).end()
+    for pattern in (r"AUTHORIZED_KEY= \(server tag 3\) is left out: it is none of the kind",
+                    r"INITRD_DROPBEAR_TIMEOUT='soon' \(server tag\) is no number of seconds", SHOWN):  # fmt: skip
+        contains(vm.console.text, pattern, "the console")
+    vm.send("\n")
+    vm.wait_for(r"^dropbear# $", 60, at)
+    vm.send("systemctl kill --signal=KILL scaleway-sshd.service\n")
+    bench.wait_booted()
