@@ -114,7 +114,7 @@ def test_by_ssh(bench):
     vm = bench.boot(tags=["INITRD_DROPBEAR=1"], metadata=metadata, nbd=None, base=WITHOUT_ROOT, qemu=drive)
     at = vm.wait_for(PROMPT, 240).end()
     client.wait("mine")
-    shown = client.session("systemctl --no-pager list-jobs", "exit", key="mine")
+    shown = client.session("systemctl --no-pager list-jobs | cat", "exit", key="mine")
     contains(shown, r"'/dev/vda2' is encrypted, and the boot waits for its passphrase: type 'systemd-tty-ask-password-agent'", "motd")
     contains(shown, r"scaleway-unlock\.service +start +running", "jobs while a person is waited for")
 
