@@ -17,6 +17,7 @@
 #include "phase-boot.h"
 #include "proc-cmdline.h"
 #include "state-units.h"
+#include "step-units.h"
 #include "string-util.h"
 #include "wait-units.h"
 
@@ -151,46 +152,26 @@ static int copy_udev_rules(void) {
         return r == -ENOMEM ? r : 0;
 }
 
-/* A unit of scaleway-boot.target that is wanted in every boot, unless somebody wants it not to be. */
-static int write_clock(const Boot *b) {
-        if (!options_get_bool(b->options, OPTION_NO_NTPDATE))
-                return 0;
+/* Which other volumes there are decides what becomes of the NICs. */
+static int write_volumes(const Boot *b) {
+        int r;
 
-        return unit_link(b->unit_fd, "scaleway-clock.service", "/dev/null");
-}
-
-/* Of the C1 only, whose board wants it. A longer name is another server. */
-static int write_gpio(const Boot *b) {
-        const char *type = b->metadata ? metadata_string(b->metadata, "commercial_type") : NULL;
-
-        if (!streq_ptr(type, "C1") || options_get_bool(b->options, OPTION_SKIP_GPIO_SETUP))
-                return 0;
-
-        return unit_link(b->unit_fd, "scaleway-boot.target.wants/scaleway-gpio.service", SHIPPED_UNITS "/scaleway-gpio.service");
-}
-
-static int write_prepare(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        bool remote = b->mode->device && b->root.nbd >= 0;
-        int n, r;
-
-        r = unit_file_new(&u);
+        r = nbd_write_others(b);
         if (r < 0)
                 return r;
-        n = drop_in_add_options(u, b->options, "scaleway-prepare.service");
-        if (n < 0)
-                return n;
-        /* What is only done to a root that comes over the network. */
-        if (remote) {
-                unit_file_section(u, "Service");
-                unit_file_environment(u, "ROOT_ON_NBD", "yes");
-        }
+        r = network_write(b, /* other_volumes= */ r > 0);
+        if (r < 0)
+                return r;
 
-        return n > 0 || remote ? unit_file_write(u, b->unit_fd, "scaleway-prepare.service.d/" DROP_IN_NAME) : 0;
+        return copy_udev_rules();
 }
 
 static int write_units(const Boot *b) {
         static const char *const units[] = { "scaleway-state@.service", "scaleway-switch.service" };
+        static int (*const steps[])(const Boot *) = {
+                state_units_write, clock_write,   gpio_write,    prepare_write,    fetch_modules_write,
+                kexec_write,       write_volumes, modules_write, wait_units_write,
+        };
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++) {
@@ -206,40 +187,11 @@ static int write_units(const Boot *b) {
                 if (r < 0)
                         return r;
         }
-        r = state_units_write(b);
-        if (r < 0)
-                return r;
-        r = write_clock(b);
-        if (r < 0)
-                return r;
-        r = write_gpio(b);
-        if (r < 0)
-                return r;
-        r = write_prepare(b);
-        if (r < 0)
-                return r;
-        r = fetch_modules_write(b);
-        if (r < 0)
-                return r;
-        r = kexec_write(b);
-        if (r < 0)
-                return r;
-
-        r = nbd_write_others(b);
-        if (r < 0)
-                return r;
-        r = network_write(b, /* other_volumes= */ r > 0);
-        if (r < 0)
-                return r;
-        r = copy_udev_rules();
-        if (r < 0)
-                return r;
-        r = modules_write(b);
-        if (r < 0)
-                return r;
-        r = wait_units_write(b);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                r = steps[i](b);
+                if (r < 0)
+                        return r;
+        }
 
         if (options_get_bool(b->options, OPTION_LIVE_GROW) && !b->mode->installs)
                 log_warning("live_grow=1 does nothing without boot=live.");

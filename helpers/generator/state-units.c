@@ -97,6 +97,20 @@ static int signal_before_installation(const Boot *b) {
         return unit_file_write(u, b->unit_fd, "scaleway-install.service.d/60-booted.conf");
 }
 
+/* The state is under way before the person can be; nothing waits until it has arrived. */
+static int signal_before_pre_shell(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Unit");
+        unit_file_setting(u, "After", "scaleway-state@booted.service");
+        return unit_file_write(u, b->unit_fd, "scaleway-pre-shell.service.d/" DROP_IN_NAME);
+}
+
 int state_units_write(const Boot *b) {
         static const char *const states[] = { "booted", "kernel-started" };
         bool early = pre_shell_waits(b);
@@ -108,15 +122,13 @@ int state_units_write(const Boot *b) {
         r = copy_state_template(b);
         if (r < 0)
                 return r;
-        if (!early) {
-                r = order_booted(b);
+        r = early ? signal_before_pre_shell(b) : order_booted(b);
+        if (r < 0)
+                return r;
+        if (!early && b->mode->installs) {
+                r = signal_before_installation(b);
                 if (r < 0)
                         return r;
-                if (b->mode->installs) {
-                        r = signal_before_installation(b);
-                        if (r < 0)
-                                return r;
-                }
         }
 
         /* A shell before all else may take a person's time, so "booted" is said at once; after it the first state would be a step back. */

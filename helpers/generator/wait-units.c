@@ -6,7 +6,6 @@
 #include "log.h"
 #include "shipped-program.h"
 #include "ssh-keys.h"
-#include "state-units.h"
 #include "wait-units.h"
 
 #define PRE_SHELL "scaleway-pre-shell.service"
@@ -54,25 +53,6 @@ int sshd_settle(Boot *b) {
         return 0;
 }
 
-static int write_pre_shell(const Boot *b) {
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        int r;
-
-        /* The state is under way before the person can be; nothing waits until it has arrived. */
-        if (pre_shell_waits(b) && states_are_signalled(b)) {
-                r = unit_file_new(&u);
-                if (r < 0)
-                        return r;
-                unit_file_section(u, "Unit");
-                unit_file_setting(u, "After", "scaleway-state@booted.service");
-                r = unit_file_write(u, b->unit_fd, PRE_SHELL ".d/" DROP_IN_NAME);
-                if (r < 0)
-                        return r;
-        }
-
-        return WANT(b, PRE_SHELL);
-}
-
 /* The host key that the root keeps is there when the root is prepared, unless it is a person at this very server who mounts it. */
 static int write_sshd(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
@@ -117,7 +97,7 @@ int wait_units_write(const Boot *b) {
         int r;
 
         if (pre_shell_is_due(b)) {
-                r = write_pre_shell(b);
+                r = WANT(b, PRE_SHELL);
                 if (r < 0)
                         return r;
         }
