@@ -140,9 +140,9 @@ class Clock(unittest.TestCase):
 
 
 def build_date():
-    """The day after it, in whatever time zone it was."""
+    """When that day began in UTC."""
     date = re.search(rb"BUILD_DATE .*(\d{4}-\d\d-\d\d)", (BUILD / "config.h").read_bytes())[1].decode()
-    return calendar.timegm(time.strptime(date, "%Y-%m-%d")) + DAY
+    return calendar.timegm(time.strptime(date, "%Y-%m-%d"))
 
 
 class Answers(Clock):
@@ -203,8 +203,14 @@ class Answers(Clock):
             self.refused("too far", good(**fields), most=2)
 
     def test_before_the_build(self):
-        for seconds in (946684800 - time.time(), build_date() - 4 * DAY - time.time()):
-            self.refused("a time before this initrd was built", good(seconds), most=2)
+        def at(unix):
+            return good(receive=stamp(unix), transmit=stamp(unix))
+        for unix in (946684800, build_date() - 1):
+            self.refused("a time before this initrd was built", at(unix), most=2)
+        s = self.server(silent)
+        for unix in (build_date(), build_date() + 1):
+            s.behaviours = [at(unix)]
+            self.assertAlmostEqual(self.offset("127.0.0.1"), unix - time.time(), delta=5)
 
     def test_era(self):
         """2036-02-07, where the seconds of the packet begin again at 0, and after it."""
