@@ -39,7 +39,10 @@ class Steps(unittests.Programs):
 
 
 class Gpio(Steps):
-    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported."""
+    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported.
+
+    Not in a VM: Debian's kernels have no lines to simulate, neither CONFIG_GPIO_SIM nor CONFIG_GPIO_MOCKUP, and that of the cloud no
+    CONFIG_GPIOLIB at all, which is what tests/vm sees."""
 
     def setUp(self):
         super().setUp()
