@@ -20,6 +20,10 @@ DAEMONS = ("journald", "networkd", "udevd")
 CONFINED = {
     name: f"cat /proc/$(systemctl show --property=MainPID --value systemd-{name})/status" for name in DAEMONS
 }
+DS_IDENTIFY = "PATH=/usr/sbin:/usr/bin PATH_RUN_CI=/tmp/identify /usr/lib/cloud-init/ds-identify --force || true"
+NO_WORD = 'sed "s/ scaleway / /" /proc/cmdline >/tmp/words; mount --bind /tmp/words /proc/cmdline'
+VENDOR = "echo Scaleway >/tmp/vendor; mount --bind /tmp/vendor /sys/class/dmi/id/sys_vendor"
+A_FILE = "mount -t tmpfs tmpfs /run; mkdir /run/systemd; touch /run/scaleway"
 CONTROLLERS = "cat /sys/fs/cgroup/cgroup.subtree_control"
 
 
@@ -53,10 +57,7 @@ def test_newstyle(bench):
     contains(vm.run(CONTROLLERS), "memory.*pids", "controllers on the host are the host's affair")
     leaves_the_caches(bench, vm)
     contains(vm.run("findmnt -no SOURCE /"), "^/dev/nbd0$", "root (A12 B1)")
-    vm.run("test -e /run/scaleway/remote-boot && test -d /var/run/scaleway")
-    # ds-identify goes by the DMI vendor or the word scaleway of the command line; cloud-init itself also by the folder.
-    vm.run("PATH=/usr/sbin:/usr/bin /usr/lib/cloud-init/ds-identify --force", ok=None)
-    contains(vm.run("cat /run/cloud-init/cloud.cfg"), r"datasource_list:.*\bScaleway\b", "cloud-init's detection (A21)")
+    is_detected(vm)
     equal(bench.cost(), COST, "requests to the control plane: one fetch (A5), one of each state (A10), and no more")
 
 
@@ -97,6 +98,25 @@ def leaves_the_caches(bench, vm):
     equal(vm.run("readlink /run/oc-metadata.cache").strip(), "scw-metadata.cache", what)
     contains(vm.read("/run/scaleway/metadata.json"), documents.SERVER_ID, what)
     equal(vm.read("/run/scaleway/metadata-address").strip(), "169.254.42.42", what)
+
+
+def is_detected(vm):
+    """By cloud-init, for which three signs stand: the DMI vendor and the word scaleway of the command line are the platform's,
+    /run/scaleway is ours. Its two parts differ: the Python one (DataSourceScaleway.ds_detect(), not in this image) asks whether
+    /var/run/scaleway exists; ds-identify, which decides whether cloud-init runs at all, wants a file there, and does not see a folder.
+    So the folder alone, which images want for what is in it, is not enough for ds-identify: what is seen here is that it is there,
+    that each of the platform's signs is enough beside it, and that ds-identify still is of that mind about files."""
+    vm.run("test -d /var/run/scaleway && test -e /run/scaleway/remote-boot")
+    for signs, seen, what in (
+        ([], True, "on the platform's command line"),
+        ([NO_WORD], False, "by our folder alone"),
+        ([NO_WORD, VENDOR], True, "by DMI"),
+        ([NO_WORD, A_FILE], True, "by a file in the place of our folder"),
+    ):
+        # Each in a mount namespace of its own.
+        script = "; ".join(["rm -rf /tmp/identify", *signs, DS_IDENTIFY, "cat /tmp/identify/cloud.cfg"])
+        found = vm.run(f"unshare --mount sh -ec '{script}'")
+        check(bool(re.search(r"datasource_list:.*\bScaleway\b", found)) == seen, f"cloud-init's ds-identify, {what} (A21): {found}")
 
 
 @rows("A12", "B1")
