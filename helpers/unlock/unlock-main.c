@@ -96,11 +96,7 @@ static int parse_argv(int argc, char *argv[]) {
         return 1;
 }
 
-/* Tests put programs of their own in the place of both. */
-static const char *systemctl_program(void) {
-        return secure_getenv("SCALEWAY_SYSTEMCTL_COMMAND") ?: "/usr/bin/systemctl";
-}
-
+/* Tests put a program of their own in its place. */
 static const char *cryptsetup_program(void) {
         return secure_getenv("SCALEWAY_CRYPTSETUP_COMMAND") ?: "/usr/lib/systemd/systemd-cryptsetup";
 }
