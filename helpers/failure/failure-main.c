@@ -74,18 +74,21 @@ static Action action_from_environment(void) {
         return ACTION_REBOOT;
 }
 
+/* otherwise: 0 is no limit, as for who reads the result. */
 static unsigned seconds_from_environment(const char *variable, unsigned max, unsigned otherwise) {
         const char *e = secure_getenv(variable);
         unsigned seconds;
 
         if (isempty(e))
                 return otherwise;
-        if (parse_unsigned(e, &seconds) < 0 || seconds > max) {
-                log_warning("%s is no number of seconds up to %u, using %u instead.", variable, max, otherwise);
-                return otherwise;
-        }
+        if (parse_unsigned(e, &seconds) >= 0 && seconds <= max)
+                return seconds;
 
-        return seconds;
+        if (otherwise > 0)
+                log_warning("%s is no number of seconds up to %u, using %u instead.", variable, max, otherwise);
+        else
+                log_warning("%s is no number of seconds up to %u, setting no limit instead.", variable, max);
+        return otherwise;
 }
 
 static bool sshd_is_wanted(void) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "fd-util.h"
 #include "fileio.h"
 #include "paths.h"
+#include "poll-util.h"
 #include "string-util.h"
 #include "time-util.h"
 
@@ -67,16 +67,9 @@ static void read_bounded(int fd, char *buffer, size_t size) {
         usec_t deadline = now_usec() + LIST_USEC;
         size_t n = 0;
 
-        for (;;) {
-                struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-                usec_t now = now_usec();
-                ssize_t k;
+        while (n + 1 < size && poll_readable(fd, deadline)) {
+                ssize_t k = read(fd, buffer + n, size - n - 1);
 
-                if (now >= deadline || n + 1 >= size)
-                        break;
-                if (poll(&poll_fd, 1, (int) ((deadline - now) / USEC_PER_MSEC) + 1) <= 0)
-                        continue;
-                k = read(fd, buffer + n, size - n - 1);
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k <= 0)

@@ -99,26 +99,47 @@ static int write_state_file(const char *name, const char *text) {
         return write_file_atomic(path, text, strlen(text), 0644);
 }
 
+/* What the failure path is to do. */
+static int write_emergency_env(const Boot *b) {
+        _cleanup_free_ char *sshd = NULL, *text = NULL;
+        int r;
+
+        if (b->sshd) {
+                r = asprintf_to(&sshd, "SCALEWAY_SSHD=yes\nSCALEWAY_SSHD_TIMEOUT=%s\n",
+                                options_get_string(b->options, OPTION_DROPBEAR_TIMEOUT) ?: "");
+                if (r < 0)
+                        return r;
+        }
+        r = asprintf_to(&text, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n%s", option_table[OPTION_FAILURE].variable,
+                        options_get_string(b->options, OPTION_FAILURE), failure_is_signalled(b) ? "yes" : "no",
+                        options_get_string(b->options, OPTION_METADATA_IP) ?: "", sshd ?: "");
+        if (r < 0)
+                return r;
+
+        return write_state_file(RUN_EMERGENCY_ENV, text);
+}
+
+/* What options are in force, for people. */
+static int write_options_json(const Boot *b) {
+        _cleanup_free_ char *json = NULL;
+        int r;
+
+        r = options_to_json(b->options, &json);
+        return r < 0 ? r : write_state_file(RUN_OPTIONS_JSON, json);
+}
+
 /* Nothing of this is worth a boot. */
 static void write_state_files(const Boot *b) {
-        _cleanup_free_ char *json = NULL, *directory = NULL, *failure = NULL;
+        _cleanup_free_ char *directory = NULL;
         int r;
 
         r = run_path("scaleway", &directory);
         if (r >= 0)
                 r = mkdir_p(directory);
         if (r >= 0)
-                r = asprintf_to(&failure, "%s=%s\nSCALEWAY_FAILURE_STATE=%s\nMETADATA_IP=%s\n%s%s%s",
-                                option_table[OPTION_FAILURE].variable, options_get_string(b->options, OPTION_FAILURE),
-                                failure_is_signalled(b) ? "yes" : "no", options_get_string(b->options, OPTION_METADATA_IP) ?: "",
-                                b->sshd ? "SCALEWAY_SSHD=yes\nSCALEWAY_SSHD_TIMEOUT=" : "",
-                                b->sshd ? options_get_string(b->options, OPTION_DROPBEAR_TIMEOUT) ?: "" : "", b->sshd ? "\n" : "");
+                r = write_emergency_env(b);
         if (r >= 0)
-                r = write_state_file(RUN_EMERGENCY_ENV, failure);
-        if (r >= 0)
-                r = options_to_json(b->options, &json);
-        if (r >= 0)
-                r = write_state_file(RUN_OPTIONS_JSON, json);
+                r = write_options_json(b);
         /* Images synchronise their kernel modules if it is there. */
         if (r >= 0)
                 r = write_state_file(RUN_REMOTE_BOOT, "");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -11,6 +10,7 @@
 
 #include "fd-util.h"
 #include "nfs-mount.h"
+#include "poll-util.h"
 #include "root-mount.h"
 #include "string-util.h"
 
@@ -43,18 +43,6 @@ static _noreturn_ void mount_and_exit(const char *source, const char *target, co
         _exit(EXIT_SUCCESS);
 }
 
-/* False when the time is over. */
-static bool wait_for_end(int pidfd, usec_t timeout) {
-        struct pollfd p = { .fd = pidfd, .events = POLLIN };
-        usec_t deadline = now_usec() + timeout, now;
-
-        while ((now = now_usec()) < deadline)
-                if (poll(&p, 1, (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX)) > 0)
-                        return true;
-
-        return false;
-}
-
 static int wait_for_mount(pid_t pid, usec_t timeout) {
         _cleanup_close_ int pidfd = pidfd_open(pid, 0);
         bool in_time = true;
@@ -66,10 +54,10 @@ static int wait_for_mount(pid_t pid, usec_t timeout) {
                 (void) kill(pid, SIGKILL);
                 return error;
         }
-        if (!wait_for_end(pidfd, timeout)) {
+        if (!poll_readable(pidfd, now_usec() + timeout)) {
                 in_time = false;
                 (void) kill(pid, SIGKILL);
-                if (!wait_for_end(pidfd, KILLED_USEC))
+                if (!poll_readable(pidfd, now_usec() + KILLED_USEC))
                         return -ETIMEDOUT;
         }
         while (waitpid(pid, &status, 0) < 0)

@@ -18,6 +18,8 @@
 #define ACTIVATE_USEC (2 * USEC_PER_SEC)
 /* What is in the clear on a disk that is there has its name by then. */
 #define CLEAR_USEC (5 * USEC_PER_SEC)
+/* Disk, partition, logical volume; one step more is that into what is encrypted. */
+#define STEPS_MAX 2U
 
 static int log_missing(const char *path, const char *shown, unsigned timeout, int r) {
         switch (r) {
@@ -272,76 +274,122 @@ static int wait_or_unlock(const char *path, const char *shown, const char *volum
         return r < 0 ? r : unlocked;
 }
 
-int root_find(const char *source, const char *volume, usec_t deadline, unsigned timeout, unsigned skip, char **ret_path, char **ret_type) {
-        static bool asked = false; /* whatever skip was then: one passphrase is for the root, another one for data */
-        _cleanup_free_ char *path = NULL, *shown = NULL;
+/* The way from what root= names down to the file system. */
+typedef struct RootWalk {
+        RootSearch *search;
+        unsigned skip;
+        char *path, *shown; /* where it is, and the same for messages */
+        unsigned depth;     /* how far below what root= names */
+        unsigned steps;     /* of those, to a partition or a logical volume */
         bool unlocked;
+        usec_t deadline; /* of everything but the device that root= names, and a person */
+} RootWalk;
+
+static void root_walk_done(RootWalk *w) {
+        free(w->path);
+        free(w->shown);
+}
+
+/* To the device that root= names. */
+static int walk_begin(RootWalk *w) {
+        RootSearch *s = w->search;
         int r;
 
-        assert(source);
-        assert(ret_path);
-        assert(ret_type);
-
-        shown = printable(source, 256);
-        if (!shown)
+        w->shown = printable(s->source, 256);
+        if (!w->shown)
                 return log_oom();
-        r = root_device_path(source, &path);
+        r = root_device_path(s->source, &w->path);
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
                 return log_error_errno(r,
                                        "Root '%s' is neither a path nor UUID=, LABEL=, PARTUUID= or PARTLABEL=; " ADVICE
                                        ".",
-                                       shown);
-        r = wait_or_unlock(path, shown, volume, deadline, timeout);
+                                       w->shown);
+        r = wait_or_unlock(w->path, w->shown, s->volume, now_usec() + s->timeout * USEC_PER_SEC, s->timeout);
         if (r < 0)
                 return r;
-        unlocked = r > 0;
 
-        /* Disk, partition, logical volume: at most two steps down, and one more where something of it is encrypted. */
-        deadline = now_usec() + FIND_USEC;
-        for (unsigned steps = 0, depth = 0;; depth++) {
+        w->unlocked = r > 0;
+        w->deadline = now_usec() + FIND_USEC;
+        return 0;
+}
+
+/* A second passphrase is asked for neither below the first one nor beside it: one is for the root, another one would be for data. */
+static int walk_unlock(RootWalk *w, const RootProbe *probe, char **ret) {
+        int r;
+
+        if (w->unlocked)
+                return log_error_errno(ELOOP,
+                                       "'%s' is encrypted once more inside of what was unlocked: only one passphrase is asked for.",
+                                       w->shown);
+        if (w->skip > 0 && (w->depth == 0 || w->search->asked))
+                return -ENOENT;
+
+        w->search->asked = true;
+        r = root_unlock(w->path, w->shown, probe, w->search->source, ret);
+        if (r < 0)
+                return -EKEYREJECTED;
+
+        w->unlocked = true;
+        w->deadline = now_usec() + FIND_USEC;
+        return 0;
+}
+
+/* One step down from a device with this on it. Returns 1 and the device below it, to be freed; 0 if there is none, so that the root
+ * is here. */
+static int walk_down(RootWalk *w, const RootProbe *probe, char **ret) {
+        bool may_step = w->steps < STEPS_MAX;
+        int r;
+
+        if (may_step && probe->content == ROOT_CONTENT_TABLE && root_device_is_disk(w->path)) {
+                w->steps++;
+                r = take_partition(w->path, w->shown, probe, w->depth == 0 ? w->skip : 0, w->deadline, ret);
+        } else if (may_step && probe->content == ROOT_CONTENT_LVM) {
+                w->steps++;
+                r = take_volume(w->path, w->deadline, ret);
+        } else if (probe->content == ROOT_CONTENT_LUKS)
+                r = walk_unlock(w, probe, ret);
+        else if (root_probe_is_unfinished(probe))
+                r = log_error_errno(EUCLEAN, "'%s' holds an installation that was not finished; boot=live does it again.", w->shown);
+        else
+                /* What root= names is no disk with partitions: there is no other. */
+                return w->depth == 0 && w->skip > 0 ? -ENOENT : 0;
+
+        return r < 0 ? r : 1;
+}
+
+int root_find(RootSearch *search, unsigned skip, char **ret_path, char **ret_type) {
+        _cleanup_(root_walk_done) RootWalk w = { .search = search, .skip = skip };
+        int r;
+
+        assert(search && search->source);
+        assert(ret_path);
+        assert(ret_type);
+
+        r = walk_begin(&w);
+        if (r < 0)
+                return r;
+
+        for (;; w.depth++) {
                 _cleanup_(root_probe_done) RootProbe probe = {};
                 char *next = NULL;
 
-                r = root_probe(path, &probe);
+                r = root_probe(w.path, &probe);
                 if (r < 0)
-                        return log_error_errno(r, "Failed to read the root device '%s': %m", shown);
-                if (steps < 2 && probe.content == ROOT_CONTENT_TABLE && root_device_is_disk(path)) {
-                        r = take_partition(path, shown, &probe, depth == 0 ? skip : 0, deadline, &next);
-                        steps++;
-                } else if (steps < 2 && probe.content == ROOT_CONTENT_LVM) {
-                        r = take_volume(path, deadline, &next);
-                        steps++;
-                } else if (probe.content == ROOT_CONTENT_LUKS && !unlocked) {
-                        if (skip > 0 && (depth == 0 || asked))
-                                return -ENOENT;
-                        asked = true;
-                        r = root_unlock(path, shown, &probe, source, &next);
-                        if (r < 0)
-                                return -EKEYREJECTED;
-                        unlocked = true;
-                        deadline = now_usec() + FIND_USEC;
-                } else if (probe.content == ROOT_CONTENT_LUKS)
-                        return log_error_errno(ELOOP,
-                                               "'%s' is encrypted once more inside of what was unlocked: only one passphrase is asked for.",
-                                               shown);
-                else if (root_probe_is_unfinished(&probe))
-                        return log_error_errno(EUCLEAN,
-                                               "'%s' holds an installation that was not finished; boot=live does it again.",
-                                               shown);
-                else {
-                        if (depth == 0 && skip > 0)
-                                return -ENOENT;
-                        *ret_type = TAKE_PTR(probe.type);
-                        *ret_path = TAKE_PTR(path);
-                        return 0;
-                }
+                        return log_error_errno(r, "Failed to read the root device '%s': %m", w.shown);
+                r = walk_down(&w, &probe, &next);
                 if (r < 0)
                         return r;
-                free_and_replace_str(&path, next);
-                free_and_replace_str(&shown, strdup(next));
-                if (!shown)
+                if (r == 0) {
+                        *ret_type = TAKE_PTR(probe.type);
+                        *ret_path = TAKE_PTR(w.path);
+                        return 0;
+                }
+
+                free_and_replace_str(&w.path, next);
+                free_and_replace_str(&w.shown, strdup(next));
+                if (!w.shown)
                         return log_oom();
         }
 }

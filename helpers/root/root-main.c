@@ -17,7 +17,6 @@
 #include "root-mount.h"
 #include "root-probe.h"
 #include "string-util.h"
-#include "time-util.h"
 
 /* Partitions that are tried beside the first. */
 #define SKIP_MAX 8U
@@ -172,11 +171,11 @@ static int mount_again(const Strange *s) {
 
 /* The root, or, if skip partitions were not it, the next one, in place of *strange, which is mounted. Returns 1 if what is mounted
  * then looks unlike a root, and is *strange. */
-static int find_and_mount(unsigned skip, Strange *strange) {
+static int find_and_mount(RootSearch *search, unsigned skip, Strange *strange) {
         _cleanup_free_ char *path = NULL, *type = NULL, *shown = NULL;
         int r;
 
-        r = root_find(arg_source, arg_volume, now_usec() + arg_timeout * USEC_PER_SEC, arg_timeout, skip, &path, &type);
+        r = root_find(search, skip, &path, &type);
         if (r < 0)
                 return r;
         if (skip > 0 && !type)
@@ -202,6 +201,7 @@ static int find_and_mount(unsigned skip, Strange *strange) {
 
 static int run(int argc, char *argv[]) {
         _cleanup_(strange_done) Strange strange = {};
+        RootSearch search;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -210,10 +210,11 @@ static int run(int argc, char *argv[]) {
         if (r <= 0)
                 return r;
 
+        search = (RootSearch) { .source = arg_source, .volume = arg_volume, .timeout = arg_timeout };
         /* Of a disk with partitions the first that comes into question may be that of /boot, as where the root is on LVM. */
-        r = find_and_mount(0, &strange);
+        r = find_and_mount(&search, 0, &strange);
         for (unsigned skip = 1; r > 0 && skip <= SKIP_MAX; skip++) {
-                r = find_and_mount(skip, &strange);
+                r = find_and_mount(&search, skip, &strange);
                 /* There is no other, or it cannot be had: then it is this one. But who was asked for a passphrase has meant the other. */
                 if (r < 0 && r != -EKEYREJECTED && path_is_mount_point(arg_target) > 0)
                         return 0;

@@ -49,10 +49,6 @@ static int write_request(const char *path, const char *name) {
         return write_file_atomic(file, text, strlen(text), 0644);
 }
 
-static const char *systemctl_program(void) {
-        return secure_getenv("SCALEWAY_SYSTEMCTL_COMMAND") ?: "/usr/bin/systemctl";
-}
-
 /* As a unit of its own the question is seen in "systemctl list-jobs", and what else is due before it is that unit's affair. */
 static int ask_by_unit(const char *path, const char *shown, const char *name) {
         const char *const argv[] = { systemctl_program(), "start", UNIT, NULL };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "fileio.h"
 #include "mount-point.h"
 #include "paths.h"
+#include "poll-util.h"
 #include "string-util.h"
 
 static void remove_file(const char *name) {
@@ -80,15 +80,7 @@ void boot_step_forget_call(int fd) {
 }
 
 bool boot_step_wait(int fd, usec_t deadline) {
-        for (;;) {
-                struct pollfd p = { .fd = fd, .events = POLLIN };
-                usec_t now = now_usec();
-
-                if (now >= deadline)
-                        return false;
-                if (poll(&p, 1, (int) (MIN(deadline - now, 3600 * USEC_PER_SEC) / USEC_PER_MSEC) + 1) > 0)
-                        return true;
-        }
+        return poll_readable(fd, deadline);
 }
 
 int boot_step_close(int fd) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -13,6 +12,7 @@
 #include "console-shell.h"
 #include "fd-util.h"
 #include "parse-util.h"
+#include "poll-util.h"
 #include "proc-cmdline.h"
 #include "string-util.h"
 
@@ -107,14 +107,11 @@ void console_forget_input(void) {
 ConsoleAnswer console_wait_for_enter(usec_t deadline, int event_fd) {
         for (;;) {
                 struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
-                usec_t now = now_usec();
                 char buffer[256];
                 ssize_t n;
 
-                if (now >= deadline)
+                if (poll_until(fds, ELEMENTSOF(fds), deadline) <= 0)
                         return CONSOLE_NOTHING;
-                if (poll(fds, ELEMENTSOF(fds), (int) (MIN(deadline - now, 3600 * USEC_PER_SEC) / USEC_PER_MSEC) + 1) <= 0)
-                        continue;
                 if (fds[1].revents)
                         return CONSOLE_EVENT;
 
@@ -168,8 +165,6 @@ static bool reap(pid_t pid, int options) {
 
 /* A shell that does not care about a hang-up goes the hard way. */
 static void hang_up(pid_t pid, int pid_fd) {
-        struct pollfd end = { .fd = pid_fd, .events = POLLIN };
-
         pid_t foreground = tcgetpgrp(STDIN_FILENO);
 
         /* What runs in the shell has a group of its own, and not every shell passes the signal on. */
@@ -179,7 +174,7 @@ static void hang_up(pid_t pid, int pid_fd) {
         }
         (void) kill(-pid, SIGHUP);
         (void) kill(-pid, SIGCONT);
-        if (poll(&end, 1, (int) (HANG_UP_USEC / USEC_PER_MSEC)) <= 0)
+        if (!poll_readable(pid_fd, now_usec() + HANG_UP_USEC))
                 (void) kill(-pid, SIGKILL);
 }
 
@@ -189,7 +184,7 @@ static void wait_for_end(pid_t pid, int event_fd) {
 
         /* On a kernel before 5.3 the shell must be left by hand. */
         while (pid_fd >= 0 && !reap(pid, WNOHANG)) {
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0 || !fds[1].revents)
+                if (poll_until(fds, ELEMENTSOF(fds), USEC_INFINITY) < 0 || !fds[1].revents)
                         continue;
                 hang_up(pid, pid_fd);
                 break;

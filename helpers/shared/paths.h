@@ -26,7 +26,7 @@ const char *sysroot_path(void);
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
 #define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
 #define RUN_UNLOCK_ENV "scaleway/unlock.env"             /* what scaleway-unlock.service is to unlock */
-#define RUN_UNLOCK "scaleway/unlock"                     /* exists: a passphrase was asked for in this boot */
+#define RUN_UNLOCK "scaleway/unlock"                     /* a directory, exists while scaleway-unlock.service asks, and after it has not failed */
 #define RUN_UNLOCKED "scaleway/unlocked"                 /* exists: a person has unlocked the root; the mapping's name, newline */
 #define RUN_NEEDS_ROOT "scaleway/needs-root"             /* exists: continue-boot(1) wants something on /sysroot first */
 #define RUN_STEP "scaleway/step"                         /* what the boot waits at, one word, for the prompt of a shell */

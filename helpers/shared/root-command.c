@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "poll-util.h"
 #include "root-command.h"
 #include "string-util.h"
 
@@ -55,8 +56,16 @@ static int stream_open(Stream *s, int *ret_theirs) {
         return 0;
 }
 
-static int poll_timeout(usec_t deadline, usec_t now) {
-        return (int) (MIN(deadline - now, POLL_USEC) / USEC_PER_MSEC) + 1;
+/* False when the time is over; else *ret is until when to wait at once, and on_wait was called. */
+static bool begin_wait(usec_t deadline, void (*on_wait)(void), usec_t *ret) {
+        usec_t now = now_usec();
+
+        if (now >= deadline)
+                return false;
+        if (on_wait)
+                on_wait();
+        *ret = MIN(deadline, now + POLL_USEC);
+        return true;
 }
 
 /* False when the time is over. */
@@ -66,13 +75,11 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline, void
                         { .fd = output->fd, .events = POLLIN },
                         { .fd = errors->fd, .events = POLLIN },
                 };
-                usec_t now = now_usec();
+                usec_t until;
 
-                if (now >= deadline)
+                if (!begin_wait(deadline, on_wait, &until))
                         return false;
-                if (on_wait)
-                        on_wait();
-                if (poll(fds, ELEMENTSOF(fds), poll_timeout(deadline, now)) <= 0)
+                if (poll_until(fds, ELEMENTSOF(fds), until) <= 0)
                         continue;
                 if (fds[0].revents)
                         stream_read(output);
@@ -86,17 +93,13 @@ static bool read_until_end(Stream *output, Stream *errors, usec_t deadline, void
 /* A program may go on after it has closed both streams. False when the time is over. */
 static bool wait_for_end(pid_t pid, usec_t deadline, void (*on_wait)(void)) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
-        struct pollfd pidfd = { .fd = fd, .events = POLLIN };
-        usec_t now;
+        usec_t until;
 
         if (fd < 0)
                 return true; /* an old kernel: only waitpid() is left */
-        while ((now = now_usec()) < deadline) {
-                if (on_wait)
-                        on_wait();
-                if (poll(&pidfd, 1, poll_timeout(deadline, now)) > 0)
+        while (begin_wait(deadline, on_wait, &until))
+                if (poll_readable(fd, until))
                         return true;
-        }
 
         return false;
 }
@@ -190,6 +193,10 @@ static int run(const char *const argv[], bool person, usec_t deadline, void (*on
         output.text[output.size] = '\0';
         *ret_output = TAKE_PTR(output.text);
         return WEXITSTATUS(status);
+}
+
+const char *systemctl_program(void) {
+        return secure_getenv("SCALEWAY_SYSTEMCTL_COMMAND") ?: "/usr/bin/systemctl";
 }
 
 int root_command(const char *const argv[], usec_t deadline, char **ret_output, char **ret_message) {

@@ -15,3 +15,6 @@ _must_check_ int root_command(const char *const argv[], usec_t deadline, char **
  * can ask at a terminal, and what it prints to standard output is lost. on_wait (may be NULL) is called before it is waited for and every
  * few seconds from then on. */
 _must_check_ int root_command_person(const char *const argv[], void (*on_wait)(void), char **ret_message);
+
+/* The path of systemctl, as argv[0] for both; $SCALEWAY_SYSTEMCTL_COMMAND if a test has put a program of its own in its place. */
+const char *systemctl_program(void);

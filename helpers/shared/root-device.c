@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "poll-util.h"
 #include "root-device.h"
 #include "string-util.h"
 
@@ -91,7 +91,6 @@ int root_device_wait(const char *path, usec_t deadline) {
         inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
         for (;;) {
-                struct pollfd poll_fd = { .fd = inotify_fd, .events = POLLIN };
                 char events[4096];
                 usec_t now;
                 int r;
@@ -108,7 +107,7 @@ int root_device_wait(const char *path, usec_t deadline) {
                 if (now >= deadline)
                         return r;
 
-                (void) poll(&poll_fd, 1, (int) (MIN(deadline - now, RECHECK_USEC) / USEC_PER_MSEC) + 1);
+                (void) poll_readable(inotify_fd, MIN(deadline, now + RECHECK_USEC));
                 while (inotify_fd >= 0 && read(inotify_fd, events, sizeof(events)) > 0)
                         ;
         }

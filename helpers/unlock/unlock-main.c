@@ -32,6 +32,7 @@
 static unsigned arg_tries = 3;
 static const char *arg_start[START_MAX];
 static size_t arg_n_start = 0;
+static bool arg_boot = false;
 static const char *arg_device = NULL;
 static const char *arg_name = NULL;
 
@@ -40,6 +41,8 @@ static void help(void) {
                "\n"
                "Ask for the passphrase of the LUKS volume DEVICE and make /dev/mapper/NAME of it.\n"
                "\n"
+               "     --boot                The boot waits for it: tell who logs in, and say that\n"
+               "                           it goes on\n"
                "     --tries=N             Give up after so many passphrases, default %u\n"
                "     --start=UNIT          If this unit is part of the boot, start it before, whatever\n"
                "                           it waits for\n"
@@ -49,10 +52,11 @@ static void help(void) {
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_TRIES, ARG_START };
+        enum { ARG_VERSION = 0x100, ARG_BOOT, ARG_TRIES, ARG_START };
         static const struct option options[] = {
                 { "help",    no_argument,       NULL, 'h'         },
                 { "version", no_argument,       NULL, ARG_VERSION },
+                { "boot",    no_argument,       NULL, ARG_BOOT    },
                 { "tries",   required_argument, NULL, ARG_TRIES   },
                 { "start",   required_argument, NULL, ARG_START   },
                 {}
@@ -67,6 +71,9 @@ static int parse_argv(int argc, char *argv[]) {
                 case ARG_VERSION:
                         puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
                         return 0;
+                case ARG_BOOT:
+                        arg_boot = true;
+                        break;
                 case ARG_TRIES:
                         if (parse_unsigned(optarg, &arg_tries) < 0 || arg_tries == 0 || arg_tries > TRIES_MAX)
                                 return log_error_errno(EINVAL, "--tries= takes a number from 1 to %u.", TRIES_MAX);
@@ -89,11 +96,7 @@ static int parse_argv(int argc, char *argv[]) {
         return 1;
 }
 
-/* Tests put programs of their own in the place of both. */
-static const char *systemctl_program(void) {
-        return secure_getenv("SCALEWAY_SYSTEMCTL_COMMAND") ?: "/usr/bin/systemctl";
-}
-
+/* Tests put a program of their own in its place. */
 static const char *cryptsetup_program(void) {
         return secure_getenv("SCALEWAY_CRYPTSETUP_COMMAND") ?: "/usr/lib/systemd/systemd-cryptsetup";
 }
@@ -188,7 +191,7 @@ static void write_down(void) {
                 log_warning_errno(r, "Failed to write down that '%s' is unlocked, ignoring: %m", arg_device);
 }
 
-/* For who logs in. Who has called us at a terminal is there already, and the boot may be waiting at another step. */
+/* For who logs in. Not if a person has called us: then the boot waits at another step, boot=none for one, and that is what is shown. */
 static void show_step(void) {
         _cleanup_free_ char *text = NULL;
 
@@ -211,7 +214,6 @@ static int ask(void) {
 }
 
 static int run(int argc, char *argv[]) {
-        bool by_hand = isatty(STDIN_FILENO);
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -221,18 +223,18 @@ static int run(int argc, char *argv[]) {
                 return r;
 
         /* First: who comes by the sshd that is started now is told. */
-        if (!by_hand)
+        if (arg_boot)
                 show_step();
         for (size_t i = 0; i < arg_n_start; i++)
                 start_unit(arg_start[i]);
         r = ask();
-        if (!by_hand)
+        if (arg_boot)
                 boot_step_hide();
         if (r < 0)
                 return r;
 
         write_down();
-        log_notice("'%s' is unlocked, the boot goes on.", arg_device);
+        log_notice("'%s' is unlocked%s.", arg_device, arg_boot ? ", the boot goes on" : "");
         return 0;
 }
 

@@ -103,7 +103,7 @@ class Unlock(Case):
         self.assertEqual(self.read("run/scaleway/unlocked"), "luks-1\n")
         self.assertIn("'/dev/nbd0p1' is encrypted", err)
         self.assertIn("systemd-tty-ask-password-agent", err)
-        self.assertIn("the boot goes on", err)
+        self.assertIn("'/dev/nbd0p1' is unlocked.", err)
         self.assertFalse(self.failure.exists())
 
     def test_tries_are_counted(self):
@@ -170,10 +170,22 @@ class Unlock(Case):
 
     def test_who_logs_in_is_told(self):
         motd = "cat {0}/run/scaleway/motd {0}/run/scaleway/step >{0}/seen"
-        self.unlock(motd.format(self.folder))
+        err = self.unlock(motd.format(self.folder), options=["--boot"])
         self.assertEqual(self.read("seen"), "'/dev/nbd0p1' is encrypted, and the boot waits for its passphrase: type "
                                             "'systemd-tty-ask-password-agent'.\nunlock\n")  # fmt: skip
         self.assertFalse((self.folder / "run/scaleway/motd").exists())
+        self.assertIn("is unlocked, the boot goes on.", err)
+
+    def test_by_hand(self):
+        """In a session, with a terminal or without: the boot waits elsewhere, and who logs in still sees where."""
+        step = {"motd": "boot=none: mount a root.\n", "step": "boot=none\n"}
+        for name, text in step.items():
+            (self.folder / "run/scaleway" / name).write_text(text)
+        copy = f"cat {self.folder}/run/scaleway/motd >{self.folder}/seen"
+        err = self.unlock(copy)
+        self.assertNotIn("the boot goes on", err)
+        self.assertEqual(self.read("seen"), step["motd"])
+        self.assertEqual({name: self.read(f"run/scaleway/{name}") for name in step}, step)
 
     def test_environment(self):
         """systemd-cryptsetup finds nothing of ours there, nor do we let it ask a manager that listens to us."""

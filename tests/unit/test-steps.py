@@ -1737,7 +1737,7 @@ class FailureAndSsh(OnTerminal):
             self.assertGreater(time.monotonic() - begin, 1.9)
         self.assertEqual(self.verb.read_text(), "poweroff\n" * 2)
         self.start("scaleway-failure", SCALEWAY_SSHD_TIMEOUT="soon")
-        self.expect(b"SCALEWAY_SSHD_TIMEOUT is no number of seconds")
+        self.expect(b"SCALEWAY_SSHD_TIMEOUT is no number of seconds up to 86400, setting no limit instead.")
         self.expect(b"without a limit of time")
         self.call("continue-boot")
         self.assertEqual(self.end(), 5)

@@ -56,7 +56,7 @@ def test_login(bench):
     set_by = bench.requests("PATCH", USER_DATA)
     equal([(r["body"], r["status"] // 100) for r in set_by], [(f"256 {shown[2]} root@initrd (ED25519)\n", 2)], "user data")
     refused(client, "stranger")
-    refused(client, None, options=["PubkeyAuthentication=no", "PreferredAuthentications=password,keyboard-interactive", "BatchMode=no"])
+    refused(client, None, options=["PubkeyAuthentication=no", "PreferredAuthentications=password,keyboard-interactive"])
     contains(client.run(flags=["-W", "127.0.0.1:22"], key="metadata").stderr, "prohibited", "a port that is to be forwarded")
     session = client.session("systemctl is-active scaleway-continue.service", "scw-metadata --cached ID", "exit", key="metadata")
     for pattern in (r"INITRD_DROPBEAR=1: the root is mounted", r"dropbear# ", "^activating", f"^{bench.document['id']}"):

@@ -12,7 +12,7 @@ import documents
 import ssh
 from bench import BASE_CMDLINE
 from disks import ROOT, Partition
-from process import find
+from process import find, wait_until
 from testing import absent, contains, equal, options, rows
 from vm import LOGIN, VM, Console
 
@@ -22,6 +22,9 @@ RIGHT = "correct horse battery staple"
 WRONG = "wrong donkey"
 # s; systemd's agent shows the prompt, then has the terminal show nothing any more.
 HAND = 1
+FINGERPRINTS = "/user_data/ssh-host-fingerprints"
+# Of scaleway-local.service.
+DEBUG = r"'/dev/{}' was there after \d+ ms"
 PROMPT = r"enter passphrase for disk .*luks-"
 
 
@@ -97,11 +100,12 @@ def test_whole_volume_at_the_console(bench):
     equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
 
 
-@rows("B10", "A17")
+@rows("B10", "A17", "A8")
 @options(timeout=600)
 def test_by_ssh(bench):
     """A volume group inside of LUKS1 on a partition of a local disk. The ssh server is there before the root, and says what to type; with the
-    passphrase the boot goes on at once, without continue-boot. The server can be switched off after that."""
+    passphrase the boot goes on at once, without continue-boot. The platform has the fingerprint of the host key, to compare before that. The
+    server can be switched off afterwards. Debug messages by the tag that test_28_shells.py has on the command line only."""
 
     def build(root, path):
         disks.encrypted(root, f"{path}.luks", RIGHT, build=disks.volume_group, kind="luks1")
@@ -111,9 +115,12 @@ def test_by_ssh(bench):
     client = ssh.Client(bench)
     drive = ["-drive", f"file={bench.disk},format=raw,if=none,id=disk,cache=unsafe", "-device", "virtio-blk-pci,drive=disk"]
     metadata = {"volumes": {"0": documents.volume("device://dev/vda")}, "ssh_public_keys": [{"key": client.make("mine"), "fingerprint": ""}]}
-    vm = bench.boot(tags=["INITRD_DROPBEAR=1"], metadata=metadata, nbd=None, base=WITHOUT_ROOT, qemu=drive)
+    vm = bench.boot(tags=["INITRD_DROPBEAR=1", "INITRD_VERBOSE=1"], metadata=metadata, user_data={}, nbd=None, base=WITHOUT_ROOT, qemu=drive)
     at = vm.wait_for(PROMPT, 240).end()
     client.wait("mine")
+    # What a person compares who is about to type the passphrase there: so it must be known before.
+    wait_until(lambda: bench.requests("PATCH", FINGERPRINTS), 30, "the fingerprint in the user data")
+    equal([(r["body"].split()[1], r["status"] // 100) for r in bench.requests("PATCH", FINGERPRINTS)], [(client.fingerprint(), 2)], "user data")
     shown = client.session("systemctl --no-pager list-jobs | cat", "exit", key="mine")
     contains(shown, r"'/dev/vda2' is encrypted, and the boot waits for its passphrase: type 'systemd-tty-ask-password-agent'", "motd")
     contains(shown, r"scaleway-unlock\.service +start +running", "jobs while a person is waited for")
@@ -131,13 +138,14 @@ def test_by_ssh(bench):
     equal(vm.run("findmnt -no SOURCE /").strip(), "/dev/mapper/test--group-root", "root of the booted system")
     equal(vm.run("pgrep dropbear; ss -Hltn 'sport = :22'", ok=None), "", "what is left of the ssh server")
     never_shows(vm, RIGHT)
+    contains(vm.console.text, DEBUG.format("vda"), "a debug message of a unit (A8)")
     is_healthy(vm)
     equal(bench.final_states(), ["kernel-started", "booted"], "states of the whole boot")
     vm.send("poweroff\n")
     equal(vm.wait_exit(120), "guest-shutdown", "the end")
 
 
-@rows("B10", "C4")
+@rows("B10", "C4", "A8")
 @options(timeout=600)
 def test_three_wrong(bench):
     """On a logical volume. The server is taken down as any that has no root, and the reason is known."""
@@ -154,4 +162,5 @@ def test_three_wrong(bench):
         at = vm.wait_for(rf"Passphrase {n} of 3 was wrong\.", 120, at).end()
     bench.wait_failed(r"'/dev/mapper/test--group-root' is encrypted, and 3 passphrases did not unlock it\.$", mounted=True)
     absent(vm.console.text, WRONG, "the console")
+    absent(vm.console.text, DEBUG.format("nbd0"), "a debug message that nobody has asked for (A8)")
     equal([state.partition(":")[0] for state in bench.states()], ["kernel-started", "booted", "failed"], "states")

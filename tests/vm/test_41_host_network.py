@@ -80,7 +80,6 @@ def survives_restart(bench, service, kind=None, in_charge=None, held=False):
 @rows("A25", "B1")
 def test_networkd(bench):
     def in_charge(vm):
-        """It is not, for good, where the initrd's was started again by its socket after it had been stopped."""
         return "routable (configured)" in vm.run("networkctl --no-pager status eth0", ok=None)
 
     survives_restart(bench, "systemd-networkd", in_charge=in_charge)
