@@ -77,3 +77,18 @@ int parse_port(const char *s, uint16_t *ret) {
         *ret = (uint16_t) v;
         return 0;
 }
+
+int parse_date(const char *s, time_t *ret) {
+        struct tm tm = {};
+        const char *end;
+
+        assert(s);
+        assert(ret);
+
+        end = strptime(s, "%Y-%m-%d", &tm);
+        if (!end || *end != '\0')
+                return -EINVAL;
+
+        *ret = timegm(&tm);
+        return 0;
+}

@@ -16,14 +16,14 @@
 #include "main-func.h"
 #include "networkd-state.h"
 #include "ntp-query.h"
+#include "parse-util.h"
 #include "string-util.h"
 
 #define TIMEOUT_DEFAULT 3U
 /* Below, nobody needs to hear of it. */
 #define WRONG_BY_MIN ((int64_t) USEC_PER_SEC)
 /* If the build date cannot be read: 2026-01-01, before which nothing of this was written. */
-#define EARLIEST_FALLBACK INT64_C(1767225600)
-#define SECONDS_PER_DAY INT64_C(86400)
+#define EARLIEST_FALLBACK ((time_t) 1767225600)
 
 enum {
         EXIT_NOBODY = 2,
@@ -80,15 +80,14 @@ static int parse_argv(int argc, char *argv[]) {
         return 1;
 }
 
-/* The day before the build: the date is that of some time zone. */
+/* When the day of the build began. */
 static int64_t earliest_time(void) {
-        int64_t day = EARLIEST_FALLBACK;
-        struct tm tm = {};
+        time_t date;
 
-        if (strptime(BUILD_DATE, "%Y-%m-%d", &tm))
-                day = (int64_t) timegm(&tm) - SECONDS_PER_DAY;
+        if (parse_date(BUILD_DATE, &date) < 0)
+                date = EARLIEST_FALLBACK;
 
-        return day * (int64_t) USEC_PER_SEC;
+        return (int64_t) date * (int64_t) USEC_PER_SEC;
 }
 
 static int64_t realtime(void) {

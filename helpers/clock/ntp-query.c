@@ -183,14 +183,25 @@ static void collect_found(Query *q) {
                 q->servers[found.server].reason = "unknown host";
 }
 
+/* A number that nobody guesses: only a stranger's answer depends on it, so it is never waited for. Linux before 5.6 does not know
+ * GRND_INSECURE, and without it there may be nothing yet so early in a boot. What remains then can be guessed. */
+static uint64_t make_nonce(usec_t now) {
+        static const unsigned flags[] = { GRND_NONBLOCK | GRND_INSECURE, GRND_NONBLOCK };
+        uint64_t nonce;
+
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (getrandom(&nonce, sizeof(nonce), flags[i]) == sizeof(nonce))
+                        return nonce;
+
+        return now * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static void send_request(Peer *p, usec_t now) {
         uint8_t packet[NTP_PACKET_SIZE];
         unsigned i = p->n_sent++ % REMEMBERED;
 
         p->next = now + RETRY_AFTER;
-        /* It cannot fail for so few bytes, and nothing but a stranger's answer depends on it. */
-        if (getrandom(p->nonces + i, sizeof(p->nonces[i]), GRND_NONBLOCK | GRND_INSECURE) < 0)
-                p->nonces[i] = now * UINT64_C(0x9e3779b97f4a7c15);
+        p->nonces[i] = make_nonce(now);
         ntp_request(p->nonces[i], packet);
         p->sent_at[i] = now_usec();
         if (send(p->fd, packet, sizeof(packet), 0) < 0)

@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -153,8 +152,8 @@ static int download(const char *url, char **ret_message) {
         return r > 0 ? -EPROTO : r;
 }
 
-/* What came must be modules of this very kernel, and readable by everybody, whoever made the archive. Returns the descriptor of
- * the folder that they lie in, which is called like the kernel, or a negative errno. */
+/* What came must be modules of this very kernel. Returns the descriptor of the folder that they lie in, which is called like the
+ * kernel, or a negative errno. */
 static int check(int temporary_fd, const char *release) {
         _cleanup_close_ int parent_fd = -EBADF, fd = -EBADF;
         struct stat st;
@@ -170,8 +169,6 @@ static int check(int temporary_fd, const char *release) {
         if (!S_ISREG(st.st_mode) || st.st_size == 0)
                 return -EINVAL;
 
-        if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)
-                return -errno;
         return TAKE_FD(parent_fd);
 }
 
@@ -195,6 +192,9 @@ static int fetch(int modules_fd, const char *url, const char *release) {
                 return log_oom();
         log_info("The root has no modules for the kernel %s, fetching them from %s.", release, shown);
 
+        if (isempty(arg_sha256) && !startswith(url, "https://"))
+                log_notice("They come with neither https nor a checksum: nobody knows whose they are.");
+
         temporary_fd = make_temporary(modules_fd);
         if (temporary_fd < 0)
                 return log_warning_errno(temporary_fd, "Failed to make the folder '%s' for kernel modules, going on without: %m",
@@ -208,6 +208,10 @@ static int fetch(int modules_fd, const char *url, const char *release) {
         parent_fd = check(temporary_fd, release);
         if (parent_fd < 0)
                 return log_warning_errno(parent_fd, "There is no modules/%s/modules.dep in what came, going on without: %m", release);
+        /* Whoever made the archive: a user of the root who owned a module could put another one in its place. */
+        r = tree_own(parent_fd);
+        if (r < 0)
+                return log_warning_errno(r, "Failed to give the kernel modules to root, going on without: %m");
         r = move(modules_fd, parent_fd, release);
         if (r < 0)
                 return log_warning_errno(r, "Failed to move the kernel modules to their place, going on without: %m");
@@ -219,7 +223,6 @@ static int fetch(int modules_fd, const char *url, const char *release) {
 static int prepare(const struct utsname *kernel) {
         _cleanup_close_ int root_fd = -EBADF, modules_fd = -EBADF;
         _cleanup_free_ char *url = NULL;
-        struct statvfs sv;
         struct stat st;
         size_t n;
         int r;
@@ -227,7 +230,7 @@ static int prepare(const struct utsname *kernel) {
         root_fd = open(sysroot_path(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (root_fd < 0)
                 return log_error_errno(errno, "Failed to open '%s', where the root should be mounted: %m", sysroot_path());
-        if (fstatvfs(root_fd, &sv) >= 0 && (sv.f_flag & ST_RDONLY)) {
+        if (root_is_read_only(root_fd)) {
                 log_warning("The root is mounted read-only, fetching no kernel modules.");
                 return 0;
         }

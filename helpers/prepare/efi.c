@@ -13,17 +13,11 @@
 
 int relax_efi(const Root *root) {
         _cleanup_free_ char *text = NULL, *changed = NULL;
-        size_t size;
         int r;
 
-        r = root_file_read(root->fd, FSTAB, &text, &size);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0)
+        r = root_file_read_text(root->fd, FSTAB, &text);
+        if (r <= 0)
                 return r;
-        /* With a NUL inside it is no text, and what follows would be lost. */
-        if (strlen(text) != size)
-                return -EINVAL;
 
         r = fstab_add_nofail(text, EFI, &changed);
         if (r <= 0)

@@ -12,24 +12,16 @@
 #define DBUS_DIRECTORY "/var/lib/dbus"
 #define DBUS_MACHINE_ID DBUS_DIRECTORY "/machine-id"
 
-/* Returns 1 and the text without blanks at its end, 0 and "" if there is no such file, or a negative errno. */
+/* Without blanks at its end. Returns as root_file_read_text(). */
 static int read_id(const Root *root, const char *path, char **ret) {
-        _cleanup_free_ char *text = NULL;
-        size_t n;
         int r;
 
-        r = root_file_read(root->fd, path, &text, NULL);
-        if (r == -ENOENT) {
-                r = strdup_to(ret, "");
-                return r < 0 ? r : 0;
-        }
-        if (r < 0)
-                return r;
+        r = root_file_read_text(root->fd, path, ret);
+        if (r > 0)
+                for (size_t n = strlen(*ret); n > 0 && strchr(" \t\r\n", (*ret)[n - 1]);)
+                        (*ret)[--n] = '\0';
 
-        for (n = strlen(text); n > 0 && strchr(" \t\r\n", text[n - 1]);)
-                text[--n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 1;
+        return r;
 }
 
 static int write_id(const Root *root, const char *path, bool exists) {
@@ -39,10 +31,8 @@ static int write_id(const Root *root, const char *path, bool exists) {
         r = asprintf_to(&line, "%s\n", root->machine_id);
         if (r < 0)
                 return r;
-        r = exists ? root_file_replace(root->fd, path, line, strlen(line)) : root_file_create(root->fd, path, line, strlen(line), 0444);
-        if (r == -EEXIST)
-                return 0; /* A symlink that leads nowhere, by which the image wants something else. */
-        if (r < 0)
+        r = root_file_write_text(root->fd, path, line, exists, 0444);
+        if (r <= 0)
                 return r;
 
         log_info("Wrote the server's id to %s.", path);

@@ -16,41 +16,17 @@
 #define HOSTS_BACKUP "/etc/hosts.bak"
 #define RESOLV_CONF "/etc/resolv.conf"
 
-/* Returns 1 and the text, 0 and "" if there is no such file, or a negative errno. */
-static int read_text(const Root *root, const char *path, char **ret) {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
+static int write_text(const Root *root, const char *path, const char *text, bool exists) {
         int r;
 
-        r = root_file_read(root->fd, path, &text, &size);
-        if (r == -ENOENT) {
-                r = strdup_to(ret, "");
-                return r < 0 ? r : 0;
-        }
-        if (r < 0)
-                return r;
-        /* With a NUL inside it is no text, and what follows would be lost. */
-        if (strlen(text) != size)
-                return -EINVAL;
-
-        *ret = TAKE_PTR(text);
-        return 1;
-}
-
-/* A symlink that leads nowhere is the image's own way to say that the running system makes the file: systemd-resolved's below
- * /run. */
-static int write_text(const Root *root, const char *path, const char *text, bool exists) {
-        int r = exists ? root_file_replace(root->fd, path, text, strlen(text)) :
-                         root_file_create(root->fd, path, text, strlen(text), 0644);
-
-        if (r == -EEXIST) {
-                log_info("%s is a link to a file that only the running system has, leaving it.", path);
-                return 0;
-        }
+        r = root_file_write_text(root->fd, path, text, exists, 0644);
         if (r < 0)
                 return r;
 
-        log_info("Wrote %s.", path);
+        if (r > 0)
+                log_info("Wrote %s.", path);
+        else
+                log_info("%s is a link to a file that only the running system has, leaving it.", path); /* systemd-resolved's */
         return 0;
 }
 
@@ -60,7 +36,7 @@ int fill_hostname(const Root *root) {
 
         if (!root->hostname)
                 return 0;
-        exists = read_text(root, HOSTNAME, &text);
+        exists = root_file_read_text(root->fd, HOSTNAME, &text);
         if (exists < 0)
                 return exists;
         r = hostname_read(text, &name);
@@ -76,7 +52,7 @@ int fill_resolv_conf(const Root *root) {
         _cleanup_free_ char *text = NULL, *ours = NULL, *filled = NULL;
         int r, exists;
 
-        exists = read_text(root, RESOLV_CONF, &text);
+        exists = root_file_read_text(root->fd, RESOLV_CONF, &text);
         if (exists < 0)
                 return exists;
         if (resolv_conf_has_server(text))
@@ -95,7 +71,7 @@ static int effective_name(const Root *root, char **ret) {
         _cleanup_free_ char *text = NULL, *name = NULL;
         int r;
 
-        r = read_text(root, HOSTNAME, &text);
+        r = root_file_read_text(root->fd, HOSTNAME, &text);
         if (r >= 0)
                 r = hostname_read(text, &name);
         if (r < 0)
@@ -112,6 +88,17 @@ static int effective_name(const Root *root, char **ret) {
         return 1;
 }
 
+/* Otherwise no boot would try again. Not if only the sync has failed: then the old text has no other name. Returns error. */
+static int unlink_backup(const Root *root, int error) {
+        int r;
+
+        r = root_file_unlink(root->fd, HOSTS_BACKUP);
+        if (r < 0)
+                log_warning_errno(r, "Failed to remove " HOSTS_BACKUP ", ignoring: %m");
+
+        return error;
+}
+
 /* The old text is linked to its second name right before the new one takes its place. A power cut between the two leaves the old
  * text under both names, and that is then how it stays: as if the owner had wanted it so. */
 static int replace_hosts(const Root *root, const char *text) {
@@ -126,7 +113,7 @@ static int replace_hosts(const Root *root, const char *text) {
                 return r;
         r = root_file_commit(&f);
         if (r < 0)
-                return r;
+                return f.temporary ? unlink_backup(root, r) : r;
 
         log_info("Wrote " HOSTS ", what it was is in " HOSTS_BACKUP ".");
         return 0;
@@ -142,7 +129,7 @@ int fill_hosts(const Root *root) {
         r = effective_name(root, &name);
         if (r <= 0)
                 return r;
-        exists = read_text(root, HOSTS, &text);
+        exists = root_file_read_text(root->fd, HOSTS, &text);
         if (exists < 0)
                 return exists;
         if (hosts_is_own(text, name))

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 
 #include "alloc-util.h"
 #include "fd-util.h"
@@ -16,6 +15,7 @@
 #include "metadata.h"
 #include "parse-util.h"
 #include "paths.h"
+#include "root-file.h"
 #include "root-source.h"
 #include "steps.h"
 #include "string-util.h"
@@ -89,12 +89,6 @@ static int parse_argv(int argc, char *argv[]) {
                 return log_error_errno(EINVAL, "This program takes no arguments.");
 
         return 1;
-}
-
-static bool is_read_only(int root_fd) {
-        struct statvfs sv;
-
-        return fstatvfs(root_fd, &sv) >= 0 && (sv.f_flag & ST_RDONLY);
 }
 
 /* The id without its dashes. Returns false if it is not one, or all zeros. */
@@ -175,7 +169,7 @@ static int run(int argc, char *argv[]) {
                                        sysroot_path());
         root.fd = root_fd;
         root.reset_password = arg_reset_password;
-        read_only = is_read_only(root_fd);
+        read_only = root_is_read_only(root_fd);
         if (read_only)
                 log_warning("The root is mounted read-only, not preparing it.");
 

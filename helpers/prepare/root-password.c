@@ -113,23 +113,21 @@ static int remove_marker(const Root *root) {
 int set_root_password(const Root *root) {
         bool marked = root_entry_exists(root->fd, "/" MARKER), reset = root->reset_password || marked;
         _cleanup_free_ char *text = NULL;
-        size_t size;
         int r;
 
         /* An image with partitions is a newer one, which has its own ways in. */
         if (root->partitioned && !reset)
                 return 0;
 
-        r = root_file_read(root->fd, SHADOW, &text, &size);
+        r = root_file_read_text(root->fd, SHADOW, &text);
+        if (r == 0)
+                r = -ENOENT;
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
                 log_warning_errno(r, "Failed to read " SHADOW ", leaving root's password alone: %m");
                 return 0;
         }
-        /* With a NUL inside it is no text, and what follows would be lost. */
-        if (strlen(text) != size)
-                return -EINVAL;
         r = shadow_root_is_open(text);
         if (r == -ENOENT && !reset)
                 return 0;

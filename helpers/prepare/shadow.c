@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "parse-util.h"
 #include "shadow.h"
 #include "string-util.h"
 
@@ -63,14 +64,12 @@ int shadow_set_root(const char *text, const char *hash, long day, char **ret) {
 }
 
 long shadow_day(time_t now, const char *build_date) {
-        time_t oldest = DAY;
-        struct tm built = {};
+        time_t built;
 
-        /* The builder may have been east of here. */
-        if (strptime(build_date, "%Y-%m-%d", &built))
-                oldest = MAX(oldest, timegm(&built) - DAY);
+        if (parse_date(build_date, &built) < 0)
+                built = 0;
 
-        return now < oldest ? -1 : (long) (now / DAY);
+        return now < MAX(built, (time_t) DAY) ? -1 : (long) (now / DAY);
 }
 
 int login_defs_method(const char *text, char **ret) {

@@ -17,7 +17,7 @@ _must_check_ int shadow_root_is_open(const char *text);
 _must_check_ int shadow_set_root(const char *text, const char *hash, long day, char **ret);
 
 /* The day of a change that is made now, as passwd(1) writes it; -1 if the clock is older than the program, whose date is
- * YYYY-MM-DD. That happens before anybody has set it, and 0 would want a new password at once, a day of years ago where passwords
+ * YYYY-MM-DD, of UTC. That happens before anybody has set it, and 0 would want a new password at once, a day of years ago where passwords
  * expire. */
 long shadow_day(time_t now, const char *build_date);
 

@@ -4,8 +4,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "alloc-util.h"
 #include "chase.h"
 #include "fd-util.h"
 #include "fileio.h"
@@ -127,6 +129,27 @@ int root_file_read(int root_fd, const char *path, char **ret, size_t *ret_size) 
         return read_fd(fd, ROOT_FILE_MAX, ret, ret_size);
 }
 
+int root_file_read_text(int root_fd, const char *path, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        assert(ret);
+
+        r = root_file_read(root_fd, path, &text, &size);
+        if (r == -ENOENT) {
+                r = strdup_to(ret, "");
+                return r < 0 ? r : 0;
+        }
+        if (r < 0)
+                return r;
+        if (strlen(text) != size)
+                return -EINVAL;
+
+        *ret = TAKE_PTR(text);
+        return 1;
+}
+
 /* The name does not depend on chance: what an interrupted boot has left there goes when the next one tries again. */
 static int stage(int dir_fd, const char *name, const void *data, size_t size, mode_t mode, int like_fd, RootFile *ret) {
         _cleanup_free_ char *temporary = NULL;
@@ -224,6 +247,13 @@ int root_file_create(int root_fd, const char *path, const void *data, size_t siz
         return r < 0 ? r : root_file_commit(&f);
 }
 
+int root_file_write_text(int root_fd, const char *path, const char *text, bool exists, mode_t mode) {
+        int r = exists ? root_file_replace(root_fd, path, text, strlen(text)) :
+                         root_file_create(root_fd, path, text, strlen(text), mode);
+
+        return r == -EEXIST ? 0 : r < 0 ? r : 1;
+}
+
 int root_file_link(int root_fd, const char *path, const char *other) {
         _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF, other_fd = -EBADF;
         char name[NAME_MAX + 1], other_name[NAME_MAX + 1];
@@ -243,6 +273,22 @@ int root_file_link(int root_fd, const char *path, const char *other) {
         return linkat(dir_fd, name, other_fd, other_name, 0) < 0 ? -errno : 0;
 }
 
+int root_file_unlink(int root_fd, const char *path) {
+        _cleanup_close_ int dir_fd = -EBADF;
+        _cleanup_free_ char *copy = NULL;
+        char name[NAME_MAX + 1];
+        int r;
+
+        r = strdup_to(&copy, path);
+        if (r < 0)
+                return r;
+        dir_fd = open_parent(root_fd, copy, name);
+        if (dir_fd < 0)
+                return dir_fd;
+
+        return unlinkat(dir_fd, name, 0) < 0 ? -errno : 0;
+}
+
 bool root_entry_exists(int root_fd, const char *path) {
         _cleanup_close_ int dir_fd = -EBADF;
         _cleanup_free_ char *copy = NULL;
@@ -252,4 +298,10 @@ bool root_entry_exists(int root_fd, const char *path) {
                 return false;
         dir_fd = open_parent(root_fd, copy, name);
         return dir_fd >= 0 && faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+bool root_is_read_only(int root_fd) {
+        struct statvfs sv;
+
+        return fstatvfs(root_fd, &sv) >= 0 && (sv.f_flag & ST_RDONLY);
 }

@@ -20,6 +20,10 @@ _must_check_ int root_directory_open(int root_fd, const char *path);
  * there is none, -EISDIR, -EINVAL (some other kind of file), -EFBIG, or what open(2) and read(2) say. */
 _must_check_ int root_file_read(int root_fd, const char *path, char **ret, size_t *ret_size);
 
+/* The same of a text, so -EINVAL if there is a NUL in it: what follows would be lost when it is written again. Returns 1, 0 and ""
+ * if there is no such file, or an error as above. */
+_must_check_ int root_file_read_text(int root_fd, const char *path, char **ret);
+
 /* A file that is complete and on the disk, but still under another name beside it. */
 typedef struct RootFile {
         int dir_fd;
@@ -49,8 +53,18 @@ _must_check_ int root_file_replace(int root_fd, const char *path, const void *da
 /* The same of a file that does not exist: -EEXIST if there is anything, also a symlink that leads nowhere. */
 _must_check_ int root_file_create(int root_fd, const char *path, const void *data, size_t size, mode_t mode);
 
+/* Replaces a file that exists, as root_file_read_text() has found out, or creates one with this mode. Returns 1, 0 if there is none but
+ * a symlink that leads nowhere, by which an image says that the running system makes the file, or a negative errno. */
+_must_check_ int root_file_write_text(int root_fd, const char *path, const char *text, bool exists, mode_t mode);
+
 /* A second name for the file that path leads to, which keeps what it is now when that is replaced. -EEXIST as above. */
 _must_check_ int root_file_link(int root_fd, const char *path, const char *other);
 
+/* Removes what is at path, which is not followed. Returns 0 or a negative errno. */
+_must_check_ int root_file_unlink(int root_fd, const char *path);
+
 /* True if there is anything at path, whose last component is not followed. */
 bool root_entry_exists(int root_fd, const char *path);
+
+/* True if nothing can be written there, as the file system is mounted read-only. */
+bool root_is_read_only(int root_fd);

@@ -7,6 +7,7 @@
 #include "rtnl-internal.h"
 
 #define ANSWER_SIZE 32768U /* the kernel fills a dump up to 32K a message */
+#define DUMP_REPEATS 3U
 
 static void mnl_socket_closep(struct mnl_socket **s) {
         if (*s)
@@ -56,6 +57,20 @@ int rtnl_talk(struct nlmsghdr *request, mnl_cb_t callback, void *data) {
         } while (r > MNL_CB_STOP);
 
         return 0;
+}
+
+int rtnl_dump(struct nlmsghdr *request, mnl_cb_t callback, void (*reset)(void *data), void *data) {
+        int r = -EINTR;
+
+        assert(reset);
+
+        /* That is what libmnl makes of NLM_F_DUMP_INTR. */
+        for (unsigned i = 0; i <= DUMP_REPEATS && r == -EINTR; i++) {
+                reset(data);
+                r = rtnl_talk(request, callback, data);
+        }
+
+        return r;
 }
 
 typedef struct Attributes {

@@ -28,12 +28,17 @@ typedef struct Selection {
         Selector selector;
 } Selection;
 
+static void messages_clear(Messages *m) {
+        for (size_t i = 0; i < m->n; i++)
+                free(m->messages[i]);
+        m->n = 0;
+}
+
 static void messages_freep(Messages **m) {
         if (!*m)
                 return;
 
-        for (size_t i = 0; i < (*m)->n; i++)
-                free((*m)->messages[i]);
+        messages_clear(*m);
         free(*m);
 }
 
@@ -46,6 +51,12 @@ static struct nlmsghdr *put_request(char buffer[static REQUEST_SIZE], uint16_t t
         header->nlmsg_flags = NLM_F_REQUEST | flags;
         header->nlmsg_seq = 1;
         return header;
+}
+
+static void forget_kept(void *data) {
+        Selection *s = data;
+
+        messages_clear(s->messages);
 }
 
 static int keep_cb(const struct nlmsghdr *header, void *data) {
@@ -77,7 +88,7 @@ static int dump(uint16_t type, uint8_t family, size_t header_size, unsigned ifin
         /* The family is the first byte of what a dump of any type asks with. */
         *(uint8_t *) mnl_nlmsg_put_extra_header(header, header_size) = family;
         m->ifindex = ifindex;
-        r = rtnl_talk(header, keep_cb, &(Selection) { m, selector });
+        r = rtnl_dump(header, keep_cb, forget_kept, &(Selection) { m, selector });
         if (r < 0)
                 return r;
 

@@ -11,6 +11,12 @@ typedef struct Dump {
         size_t n;
 } Dump;
 
+static void forget_routes(void *data) {
+        Dump *dump = data;
+
+        dump->n = 0;
+}
+
 static int route_cb(const struct nlmsghdr *header, void *data) {
         const struct nlattr *attributes[RTA_MAX + 1] = {};
         const struct rtmsg *message;
@@ -67,7 +73,7 @@ int rtnl_default_routes(DefaultRoute **ret, size_t *ret_n) {
         message->rtm_family = AF_INET;
 
         dump = (Dump) { .routes = routes };
-        r = rtnl_talk(header, route_cb, &dump);
+        r = rtnl_dump(header, route_cb, forget_routes, &dump);
         if (r < 0)
                 return r;
 

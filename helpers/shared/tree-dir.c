@@ -133,6 +133,64 @@ int tree_empty(int root_fd) {
         return empty_dir(fd, st.st_dev, 0);
 }
 
+static int own_dir(int fd, unsigned depth);
+
+static int own_entry(int dir_fd, const char *name, unsigned depth) {
+        struct stat st;
+        int fd;
+
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (fchownat(dir_fd, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (S_ISLNK(st.st_mode))
+                return 0;
+        /* Of a device that is in the archive, nobody is to have anything. */
+        if (fchmodat(dir_fd, name, S_ISDIR(st.st_mode) ? 0755 : S_ISREG(st.st_mode) ? 0644 : 0, 0) < 0)
+                return -errno;
+        if (!S_ISDIR(st.st_mode))
+                return 0;
+
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : own_dir(fd, depth + 1);
+}
+
+/* Takes the descriptor, as empty_dir() does. */
+static int own_dir(int fd, unsigned depth) {
+        _cleanup_(closedirp) DIR *d = fdopendir(fd);
+
+        if (!d) {
+                int error = -errno;
+
+                safe_close(fd);
+                return error;
+        }
+        if (depth > DEPTH_MAX)
+                return -ELOOP;
+
+        for (;;) {
+                struct dirent *e;
+                int r;
+
+                errno = 0;
+                e = readdir(d);
+                if (!e)
+                        return -errno;
+                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+                        continue;
+                r = own_entry(dirfd(d), e->d_name, depth);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int tree_own(int root_fd) {
+        int fd;
+
+        fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : own_dir(fd, 0);
+}
+
 int tree_is_empty(int root_fd) {
         _cleanup_(closedirp) DIR *d = NULL;
         int fd;

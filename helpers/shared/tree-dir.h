@@ -15,5 +15,9 @@ _must_check_ int tree_open_dir_by_component(int root_fd, const char *path, bool 
  * Returns 0 or a negative errno. */
 _must_check_ int tree_empty(int root_fd);
 
+/* Gives all that is in the directory to root, and lets everybody read it, but nobody else write to it. No symlink is followed. Returns
+ * 0 or a negative errno. */
+_must_check_ int tree_own(int root_fd);
+
 /* True (1) if there is nothing in the directory but lost+found, else 0, or a negative errno. */
 _must_check_ int tree_is_empty(int root_fd);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "alloc-util.h"
@@ -125,16 +124,10 @@ static int write_kept(int root_fd, const char *path) {
         return r;
 }
 
-static bool is_read_only(int root_fd) {
-        struct statvfs sv;
-
-        return fstatvfs(root_fd, &sv) >= 0 && (sv.f_flag & ST_RDONLY);
-}
-
 static void keep(int root_fd, const char *path) {
         int r;
 
-        if (is_read_only(root_fd)) {
+        if (root_is_read_only(root_fd)) {
                 log_notice("The root is mounted read-only, the host key is for this boot only.");
                 return;
         }

@@ -140,9 +140,9 @@ class Clock(unittest.TestCase):
 
 
 def build_date():
-    """The day after it, in whatever time zone it was."""
+    """When that day began in UTC."""
     date = re.search(rb"BUILD_DATE .*(\d{4}-\d\d-\d\d)", (BUILD / "config.h").read_bytes())[1].decode()
-    return calendar.timegm(time.strptime(date, "%Y-%m-%d")) + DAY
+    return calendar.timegm(time.strptime(date, "%Y-%m-%d"))
 
 
 class Answers(Clock):
@@ -168,6 +168,29 @@ class Answers(Clock):
         self.assertNotEqual(first[40:], second[40:])
         # Not our time, and not a number that only counts.
         self.assertNotEqual(first[40:44], second[40:44])
+
+    def test_random_number_of_an_old_kernel(self):
+        """Linux before 5.6 refuses GRND_INSECURE; and it may have no random numbers yet."""
+        if not shutil.which("strace") or subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+            self.skipTest("strace is missing or does not work here: no ptrace")
+        s = self.server(good())
+        self.environment["ASAN_OPTIONS"] = "detect_leaks=0"  # which does not work under ptrace
+        trace = self.directory / "trace"
+
+        def calls(*inject):
+            self.offset("127.0.0.1", prefix=("strace", "-f", "-xx", "-o", trace, "-e", "trace=getrandom", *inject))
+            return [line for line in trace.read_text().splitlines() if "getrandom(" in line]
+        first = calls()
+        # The C library has asked before us.
+        ours = next(i for i, line in enumerate(first) if "GRND_INSECURE" in line)
+        self.assertEqual(len(first), ours + 1)
+        refused, taken = calls("-e", f"inject=getrandom:error=EINVAL:when={ours + 1}")[ours:]
+        self.assertIn("EINVAL", refused)
+        self.assertRegex(taken, r", 8, GRND_NONBLOCK\) = 8$")
+        number = bytes.fromhex(re.search(r'"([^"]*)"', taken)[1].replace(r"\x", ""))
+        self.assertIn(s.requests[1][40:], (number, number[::-1]))
+        self.assertRegex(calls("-e", f"inject=getrandom:error=EAGAIN:when={ours + 1}+")[-1], "EAGAIN")
+        self.assertEqual(len(s.requests), 3)
 
     def test_way_back_and_forth(self):
         """Half of the time that the answer was away belongs to each way."""
@@ -203,8 +226,14 @@ class Answers(Clock):
             self.refused("too far", good(**fields), most=2)
 
     def test_before_the_build(self):
-        for seconds in (946684800 - time.time(), build_date() - 4 * DAY - time.time()):
-            self.refused("a time before this initrd was built", good(seconds), most=2)
+        def at(unix):
+            return good(receive=stamp(unix), transmit=stamp(unix))
+        for unix in (946684800, build_date() - 1):
+            self.refused("a time before this initrd was built", at(unix), most=2)
+        s = self.server(silent)
+        for unix in (build_date(), build_date() + 1):
+            s.behaviours = [at(unix)]
+            self.assertAlmostEqual(self.offset("127.0.0.1"), unix - time.time(), delta=5)
 
     def test_era(self):
         """2036-02-07, where the seconds of the packet begin again at 0, and after it."""

@@ -38,8 +38,24 @@ static void test_parse_numbers(void) {
         ASSERT_EQ(p, 65535);
 }
 
+static void test_parse_date(void) {
+        time_t t = 7;
+
+        ASSERT_OK(parse_date("2026-11-27", &t));
+        ASSERT_EQ(t, 1795737600);
+        ASSERT_OK(parse_date("1970-01-01", &t));
+        ASSERT_EQ(t, 0);
+        ASSERT_ERROR(parse_date("", &t), EINVAL);
+        ASSERT_ERROR(parse_date("2026-11", &t), EINVAL);
+        ASSERT_ERROR(parse_date("2026-13-01", &t), EINVAL);
+        ASSERT_ERROR(parse_date("2026-11-27 ", &t), EINVAL);
+        ASSERT_ERROR(parse_date("some day", &t), EINVAL);
+        ASSERT_EQ(t, 0);
+}
+
 int main(void) {
         test_parse_boolean();
         test_parse_numbers();
+        test_parse_date();
         return EXIT_SUCCESS;
 }

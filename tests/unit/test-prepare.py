@@ -31,6 +31,7 @@ MACHINE_ID = SERVER_ID.replace("-", "") + "\n"
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\tbuilder\n::1\tlocalhost ip6-localhost\nff02::1\tip6-allnodes\n"
 RESOLV_CONF = "# of the initrd\noptions timeout:2 attempts:2\nnameserver 10.0.0.2\nsearch a.example\n"
 SHADOW = "daemon:*:20000:0:99999:7:::\nroot:{}:20000:0:99999:7:::\nme:$6$a$b:20000:0:99999:7:::\n"
+NO_CHECK = "They come with neither https nor a checksum: nobody knows whose they are.\n"
 MARKER = ".scw-reset-password-on-next-boot"
 
 
@@ -352,6 +353,20 @@ class MachineId(OnRoot):
         self.assertEqual(stat.S_IMODE((self.root / "etc/machine-id").stat().st_mode), 0o444)
         self.assertFalse((self.root / "var/lib/dbus").exists())
 
+    def test_owner_and_attributes(self):
+        """They are those that the files had."""
+        self.metadata()
+        paths = [self.write(name, text, 0o640) for name, text in (("etc/machine-id", ""), ("var/lib/dbus/machine-id", self.OTHER))]
+        for path in paths:
+            os.chown(path, 12, 34)
+            os.setxattr(path, "user.note", b"kept")
+            os.setxattr(path, "security.selinux", b"system_u:object_r:machineid_t:s0")
+        self.prepare("--no-net-config=yes")
+        for path in paths:
+            st = path.stat()
+            self.assertEqual((path.read_text(), st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (MACHINE_ID, 12, 34, 0o640))
+            self.assertEqual((os.getxattr(path, "user.note"), os.getxattr(path, "security.selinux")), (b"kept", b"system_u:object_r:machineid_t:s0"))
+
     def test_link_of_dbus(self):
         """As Debian ships it."""
         self.metadata()
@@ -550,6 +565,24 @@ class Password(OnRoot):
         self.need("strace")
         return {"prefix": ["strace", "-qq", "-o", str(log), *options], "ASAN_OPTIONS": "detect_leaks=0"}
 
+    def test_randomness(self):
+        """Password and salt are the kernel's, which is waited for as long as it has none, and without it there is no password."""
+        self.shadow()
+        log = self.directory / "log"
+        self.prepare(**self.trace(log, "-e", "trace=getrandom"))
+        sizes = re.findall(r"^getrandom\(.*, (\d+), GRND_NONBLOCK\) = (\d+)$", log.read_text(), re.M)
+        self.assertIn(("64", "64"), sizes)
+        self.assertEqual(sizes[-1], ("16", "16"))
+        self.has_new_password()
+
+        before = self.shadow().read_text()
+        (self.root / "root/.pw").unlink()
+        for error, why in (("EAGAIN", "Connection timed out"), ("ENOSYS", "Function not implemented")):
+            self.prepare(**self.trace(log, "-e", "trace=getrandom,openat,open,poll,ppoll", "-e", f"inject=getrandom:error={error}"))
+            self.assertEqual('"/dev/random"' in log.read_text(), error == "EAGAIN")
+            self.assertIn(f"Failed to set the root password, ignoring: {why}", self.err)
+            self.assertEqual((self.read("etc/shadow"), (self.root / "root/.pw").exists(), self.leftovers()), (before, False, []))
+
     def test_order_on_the_disk(self):
         """Both files are written and synced before either gets its name; the clear text gets its first; the wish for it goes last."""
         self.shadow()
@@ -616,6 +649,8 @@ class Hostile(OnRoot):
 
     FILES = ("etc/hostname", "etc/hosts", "etc/hosts.bak", "etc/resolv.conf", "etc/shadow", "etc/login.defs", "root/.pw", "etc/machine-id",
              "var/lib/dbus/machine-id", "etc/fstab", "etc/scw-release", MARKER)  # fmt: skip
+
+    REPLACED = ("etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/shadow", "etc/machine-id", "var/lib/dbus/machine-id", "etc/fstab")
 
     def setUp(self):
         super().setUp()
@@ -747,14 +782,61 @@ class Hostile(OnRoot):
         for call, error in (("fsync", "EIO"), ("renameat", "EPERM"), ("fchown", "EPERM"), ("fsetxattr", "EDQUOT")):
             with self.subTest(call):
                 self.fill()
-                os.setxattr(self.root / "etc/shadow", "user.note", b"kept")
-                before = self.snapshot(self.root / "etc")
+                for name in self.REPLACED:
+                    os.setxattr(self.root / name, "user.note", b"kept")
+                before = [self.snapshot(self.root / folder) for folder in ("etc", "var/lib/dbus", "root")]
                 self.prepare("--nbd=yes", prefix=["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error={error}"],
                              ASAN_OPTIONS="detect_leaks=0")  # fmt: skip
-                after = self.snapshot(self.root / "etc")
-                self.assertEqual(after["shadow"], before["shadow"])
+                self.assertEqual([self.snapshot(self.root / folder) for folder in ("etc", "var/lib/dbus", "root")], before)
                 self.assertEqual(self.leftovers(), [])
                 self.assertNotIn("Root has a new password", self.err)
+                # Each of them was tried.
+                self.assertEqual(self.err.count("Failed to "), 6, self.err)
+
+    def test_sync_of_the_folder(self):
+        """It fails when the file has got its name: what /etc/hosts was has no other one than hosts.bak."""
+        self.need("strace")
+        self.fill()
+        self.prepare("--nbd=yes", prefix=["strace", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:when=2+2"],
+                     ASAN_OPTIONS="detect_leaks=0")  # fmt: skip
+        self.assertIn("Failed to write /etc/hosts, ignoring: Input/output error", self.err)
+        self.assertEqual(self.read("etc/hosts.bak"), HOSTS)
+        self.assertIn("adoring-fermi", self.read("etc/hosts"))
+        self.assertEqual(self.leftovers(), [])
+
+    def test_order_on_the_disk(self):
+        """Each file, whether it was there or not, is complete and on the disk under another name before it gets its own, and then that is synced.
+        So whenever the power fails, it is the old one or the new one."""
+        self.need("strace")
+        for missing in (False, True):
+            with self.subTest(missing=missing):
+                self.fill()
+                if missing:
+                    for name in ("hostname", "hosts", "resolv.conf"):
+                        (self.root / "etc" / name).unlink()
+                    (self.root / "var/lib/dbus/machine-id").unlink()
+                log = self.directory / "log"
+                self.prepare("--nbd=yes", "--no-password=yes", ASAN_OPTIONS="detect_leaks=0",
+                             prefix=["strace", "-qq", "-y", "-o", str(log), "-e", "trace=openat,open,creat,write,fsync,renameat,rename,renameat2,linkat,unlinkat"])  # fmt: skip
+                top = re.escape(str(self.root)) + "/"
+                patterns = {
+                    "open": rf'openat\(\d+<{top}([^>]*)>, "([^"/]+)", .*O_(?:CREAT|TRUNC|RDWR)',
+                    "write": rf"write\(\d+<{top}([^>]*)>",
+                    "sync": rf"fsync\(\d+<{top}([^>]*)>",
+                    "rename": rf'renameat\(\d+<{top}([^>]*)>, "([^"/]+)", \d+<{top}([^>]*)>, "([^"/]+)"',
+                    "link": rf'linkat\(\d+<{top}([^>]*)>, "([^"/]+)", \d+<{top}([^>]*)>, "([^"/]+)"',
+                }
+                steps = [(call, *m.groups()) for line in log.read_text().splitlines() for call, p in patterns.items() if (m := re.match(p, line))]
+                self.assertRegex(log.read_text(), r"renameat\(")
+                expected = []
+                for path in ("etc/fstab", "etc/hostname", "etc/resolv.conf", "etc/hosts", "etc/machine-id", "var/lib/dbus/machine-id"):
+                    folder, name = path.rsplit("/", 1)
+                    new = f".{name}.scw"
+                    expected += [("open", folder, new), ("write", f"{folder}/{new}"), ("sync", f"{folder}/{new}")]
+                    if name == "hosts" and not missing:
+                        expected.append(("link", folder, name, folder, "hosts.bak"))
+                    expected += [("rename", folder, new, folder, name), ("sync", folder)]
+                self.assertEqual(steps, expected)
 
     def test_immutable(self):
         self.need("mke2fs", "losetup", "mount", "chattr")
@@ -790,6 +872,44 @@ class Hostile(OnRoot):
         self.assertEqual(self.snapshot(self.root), before)
 
 
+class Unit(OnRoot):
+    """rows: A14, A15, A22, A24
+
+    The command line of the unit, with each of the variables that the generator sets: it reaches the step that it is for."""
+
+    DEFAULTS = {"etc/hostname", "etc/hosts", "etc/hosts.bak", "etc/resolv.conf", "etc/machine-id"}
+
+    def run_unit(self, field, **variables):
+        """The files that have changed."""
+        text = (self.build / "units/scaleway-prepare.service").read_text().replace("\\\n", " ")
+        default = dict(word.split("=", 1) for line in re.findall("^Environment=(.*)$", text, re.M) for word in line.split())
+        self.assertLessEqual(set(variables), set(default))
+        (command,) = re.findall("^ExecStart=(.*)$", text, re.M)
+        program, *args = (re.sub(r"\$\{(\w+)\}", lambda m: (default | variables)[m[1]], word) for word in command.split())
+        self.assertEqual(os.path.basename(program), "scaleway-prepare")
+
+        shutil.rmtree(self.root / "etc")
+        (self.root / "root/.pw").unlink(missing_ok=True)
+        for path, content in {"hostname": "", "hosts": HOSTS, "resolv.conf": "", "machine-id": "", "fstab": "UUID=2 /boot/efi vfat rw 0 1\n",
+                              "shadow": SHADOW.format(field)}.items():  # fmt: skip
+            self.write(f"etc/{path}", content)
+        before = self.snapshot(self.root)
+        self.prepare(*args)
+        after = self.snapshot(self.root)
+        return {path for path, what in after.items() if what != before.get(path) and stat.S_ISREG(what[1])}
+
+    def test_variables(self):
+        self.metadata()
+        password, names = {"etc/shadow", "root/.pw"}, {"etc/hostname", "etc/hosts", "etc/hosts.bak", "etc/resolv.conf"}
+        self.assertEqual(self.run_unit("!"), self.DEFAULTS)
+        self.assertEqual(self.run_unit("*"), self.DEFAULTS | password)
+        self.assertEqual(self.run_unit("!", ROOT_ON_NBD="yes"), self.DEFAULTS | {"etc/fstab"})
+        self.assertEqual(self.run_unit("!", DONT_FORWARD_NET_CONFIG="1"), self.DEFAULTS - names)
+        self.assertEqual(self.run_unit("*", DONT_GEN_ROOT_PASSWD="1"), self.DEFAULTS)
+        self.assertEqual(self.run_unit("!", RESET_PASSWORD="1"), self.DEFAULTS | password)
+        self.assertEqual(self.run_unit("!", DONT_GEN_MACHINE_ID="1"), self.DEFAULTS - {"etc/machine-id"})
+
+
 class FetchModules(OnRoot):
     """rows: A23"""
 
@@ -823,14 +943,15 @@ class FetchModules(OnRoot):
                 name, kind, link = entry if isinstance(entry, tuple) else (entry, None, "")
                 info = tarfile.TarInfo(name.format(release=self.release))
                 info.type = kind or (tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE)
-                info.mode, info.uid, info.linkname = 0o700 if name.endswith("/") else 0o644, 1000, link
+                info.mode, info.uid, info.gid, info.linkname = 0o700 if name.endswith("/") else 0o622, 1000, 1000, link
                 data = b"data\n" if info.type == tarfile.REGTYPE else b""
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
         return path
 
     def good(self):
-        return self.archive("modules/", "modules/{release}/", "modules/{release}/modules.dep", "modules/{release}/kernel/x.ko")
+        return self.archive("modules/", "modules/{release}/", "modules/{release}/modules.dep", "modules/{release}/kernel/", "modules/{release}/kernel/x.ko",
+                            ("modules/{release}/build", tarfile.SYMTYPE, "/nowhere"))  # fmt: skip
 
     def fetch(self, *args, mirror=None, **more):
         start = time.monotonic()
@@ -843,13 +964,16 @@ class FetchModules(OnRoot):
         folder = self.modules / self.release
         self.assertEqual((folder / "modules.dep").read_text(), "data\n")
         self.assertEqual((folder / "kernel/x.ko").read_text(), "data\n")
-        st = folder.stat()
-        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (0, 0, 0o755))
+        # Whoever made the archive: nobody but root may write there, everybody may read.
+        for path in (folder, *folder.rglob("*")):
+            st = path.lstat()
+            mode = 0o777 if path.is_symlink() else 0o755 if path.is_dir() else 0o644
+            self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (0, 0, mode), path)
 
     def has_none(self, *words, lines=2):
-        """One line says what is done, one what is wrong."""
+        """One line says what is done, one what is wrong; and one may say that nobody knows whose the modules are."""
         self.assertFalse(os.path.lexists(self.modules / self.release))
-        self.assertEqual(self.err.count("\n"), lines, self.err)
+        self.assertEqual(self.err.count("\n") - self.err.count(NO_CHECK), lines, self.err)
         for word in words:
             self.assertIn(word, self.err)
 
@@ -914,6 +1038,15 @@ class FetchModules(OnRoot):
         self.has_none("Failed to fetch the kernel modules, going on without: ")
         self.fetch("--sha256=" + hashlib.sha256(path.read_bytes()).hexdigest())
         self.has_them()
+
+    def test_neither_https_nor_checksum(self):
+        """Then it is said, once."""
+        checksum = "--sha256=" + hashlib.sha256(self.good().read_bytes()).hexdigest()
+        for args, scheme, said in (((), "http", 1), (("--sha256=",), "http", 1), ((checksum,), "http", 0), ((), "https", 0)):
+            with self.subTest(args=args, scheme=scheme):
+                self.fetch(*args, mirror=self.mirror.replace("http", scheme))
+                self.assertEqual(self.err.count(NO_CHECK), said, self.err)
+                shutil.rmtree(self.modules / self.release, ignore_errors=True)
 
     def test_cut_off(self):
         path = self.good()

@@ -26,14 +26,23 @@ import unittests
 
 BUILD = pathlib.Path()
 TIMEOUT = 60
+NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}  # looking for them does not work under ptrace
 
 
 class Steps(unittests.Programs):
     prefix = "test-steps-"
 
+    def need_strace(self):
+        self.need("strace")
+        if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+            self.skipTest("strace does not work here: no ptrace")
+
 
 class Gpio(Steps):
-    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported."""
+    """rows: A7, on a tree that looks like that of sysfs. The kernel is this test: it makes the files of a line that is exported.
+
+    Not in a VM: Debian's kernels have no lines to simulate, neither CONFIG_GPIO_SIM nor CONFIG_GPIO_MOCKUP, and that of the cloud no
+    CONFIG_GPIOLIB at all, which is what tests/vm sees."""
 
     def setUp(self):
         super().setUp()
@@ -82,17 +91,14 @@ class Gpio(Steps):
         self.one_line("GPIO 42", "No such file")
 
     def test_exported_already(self):
-        self.need("strace")
-        if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
-            self.skipTest("strace does not work here: no ptrace")
-        no_leaks = {"ASAN_OPTIONS": "detect_leaks=0"}  # which does not work under ptrace
+        self.need_strace()
         (self.tree / "gpio42").mkdir()
         (self.tree / "gpio42/direction").write_text("in ")
         (self.tree / "export").write_text("")
         prefix = ("strace", "-o", self.directory / "trace", "-e", "trace=write", "-e")
-        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EBUSY:when=1"), **no_leaks)
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EBUSY:when=1"), **NO_LEAKS)
         self.assertEqual(self.direction(), "out")
-        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EINVAL:when=1"), status=1, **no_leaks)
+        self.gpio("out", "42", prefix=(*prefix, "inject=write:error=EINVAL:when=1"), status=1, **NO_LEAKS)
         self.one_line("Failed to export GPIO 42: Invalid argument")
 
     def test_no_gpio(self):
@@ -256,9 +262,9 @@ class Network(Steps):
     def defaults(self):
         return [line.strip() for line in self.ip("-4 route show default").splitlines()]
 
-    def network(self, *args):
+    def network(self, *args, **env):
         return self.call("scaleway-network", *args, prefix=self.inside, SCALEWAY_RESOLV_CONF=str(self.resolv_conf),
-                         SCALEWAY_SYSROOT=str(self.sysroot))
+                         SCALEWAY_SYSROOT=str(self.sysroot), **env)
 
     def primary(self):
         path = self.run_dir / "scaleway/primary-nic"
@@ -479,6 +485,18 @@ class Network(Steps):
         self.network("leave", "--nics=hold")
         self.assertEqual(self.err, "")
         self.assertEqual(self.ip("address show dev first"), shown)
+
+    def test_leave_holds_addresses_that_change_meanwhile(self):
+        """The kernel, asked what there is, says that this has changed while it told. It is asked again."""
+        self.need_strace()
+        self.leases()
+        calm, trace = self.inside, self.directory / "trace"
+        self.inside = (*calm, "strace", "-o", trace, "-e", "trace=recvmsg", "-e", "inject=recvmsg:error=EINTR:when=1..3")
+        self.network("leave", "--nics=hold", **NO_LEAKS)
+        self.inside = calm
+        self.assertEqual(self.err, "")
+        self.assertEqual(trace.read_text().count("EINTR"), 3)
+        self.assertRegex(self.ip("address show dev first"), r"2001:db8::3/64.*\n +valid_lft forever preferred_lft forever")
 
     def test_leave_takes_down(self):
         self.leases()

@@ -8,6 +8,7 @@ import subprocess
 import documents
 import webserver
 from bench import debugfs
+from process import find
 from testing import absent, check, contains, equal, options, rows
 
 FSTAB = "# mine\nUUID=nowhere\t/boot/efi\tvfat rw 0 1\n"
@@ -192,17 +193,50 @@ def serve_modules(bench):
     bench.web.add(bench.modules, name)
 
 
-@rows("A14", "A23")
+def is_left_alone(bench, mirror):
+    """A boot of a root in which everything is empty, by whose tags it stays so. What the server's own init fills, it fills by itself."""
+    empty = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/machine-id", "/var/lib/dbus/machine-id"]
+    for path in empty:
+        bench.add_to_root(path, "", mode=0o644)
+    bench.set_root_password_field("*")
+    own = [f"{command} {path}" for path in (*(path for path in empty if path != "/etc/machine-id"), "/etc/shadow") for command in ("cat", "stat")]
+
+    def seen():
+        # Of stat, the inode's number: what is replaced has another one.
+        return [text if command.startswith("cat") else text.splitlines()[0] for command, text in zip(own, bench.look(*own), strict=True)]
+
+    before = seen()
+    vm = bench.boot(tags=["DONT_FORWARD_NET_CONFIG=1", "DONT_GEN_ROOT_PASSWD=1", "DONT_GEN_MACHINE_ID=1", "DONT_FETCH_KERNEL_MODULES=1", mirror])
+    bench.wait_booted()
+    for command, text, was in zip(own, seen(), before, strict=True):
+        equal(text, was, command)
+    password, backup, machine_id = bench.look("cat /root/.pw", "cat /etc/hosts.bak", "cat /etc/machine-id")
+    equal((password, backup), ("", ""), "a password, and what /etc/hosts was")
+    check(machine_id.strip() != MACHINE_ID, "the machine id is that of the server")
+    equal(vm.console.matching("modules"), [], "what is said of modules")
+
+
+@rows("A14", "A15", "A22", "A23")
 @options(timeout=900)
 def test_modules(bench):
-    """Fetched from a mirror. Then there they are, and the root is read-only, which costs one warning."""
+    """First nothing of the root may be touched. Then modules are fetched from a mirror, and root gets a new password in place of the one that
+    it has. Then there they are, and the root is read-only, which costs one warning."""
     without_modules(bench)
     bench.modules = modules_archive(bench)
     mirror = f"modules_mirror=http://10.42.0.1:{webserver.PORT}/"
-    vm = bench.boot(tags=[mirror])
+    is_left_alone(bench, mirror)
+
+    bench.vm.kill()
+    subprocess.run([find("e2fsck"), "-p", "-E", "journal_only", bench.disk], check=True, capture_output=True)
+    bench.set_root_password_field("$6$salt$hash")
+    vm = bench.boot(tags=[mirror, "RESET_PASSWORD=1"])
     serve_modules(bench)
     bench.wait_booted()
+    password, shadow = bench.look("cat /root/.pw", "cat /etc/shadow")
+    contains(shadow, r"^root:\$y\$", "root's line (A15)")
+    vm.login(password=password.strip())
     contains(vm.console.text, "Fetched the kernel modules", "what is said")
+    contains(vm.console.text, "They come with neither https nor a checksum", "what is said of whose they are")
     vm.run("test ! -e /sys/module/isofs && modprobe isofs && test -e /sys/module/isofs")
     equal(sorted(vm.run(f"ls -A {MODULES}").split()), sorted([kernel(bench), "hidden"]), "what is there")
     equal(vm.run(f"stat -c '%U %G %a' {MODULES}/{kernel(bench)}").strip(), "root root 755", "owner and mode")
@@ -211,6 +245,7 @@ def test_modules(bench):
 
     vm = bench.boot(tags=[mirror], cmdline="ro")
     bench.wait_booted()
+    vm.login(password=password.strip())
     equal(len(vm.console.matching("The root is mounted read-only, not preparing it")), 1, "warning")
     skipped = vm.run("journalctl -b -o cat _PID=1 --no-pager | grep 'Fetch Kernel Modules for the Root'")
     contains(skipped, "skipped.* unmet condition check .?ConditionPathExists=!/sysroot/usr/lib/modules/", "the unit")

@@ -9,22 +9,24 @@ CMDLINE_MAX = 2047
 INIT = '#!/bin/sh\necho "INIT-FROM-{} $$" >/dev/console\nexec /sbin/init "$@"\n'
 
 
-@rows("A11", "A20", "E2")
+@rows("A7", "A11", "A20", "E2")
 def test_tag_wins(bench):
     """init= on the command line and as a tag: the tag is used, and systemctl cat shows it. So it is with rootflags=, root= and
-    NO_NTPDATE=."""
+    NO_NTPDATE=. Besides, a C1 whose GPIO is left alone; 42_clock has one where it is not."""
     for origin in ("TAG", "CMDLINE"):
         bench.add_to_root(f"/opt/init-{origin.lower()}", INIT.format(origin))
     cat = "systemctl --no-pager cat scaleway-switch.service scaleway-local.service"
     clock = "systemctl --no-pager show --property=LoadState,ActiveState scaleway-clock.service"
     vm = bench.boot(cmdline="init=/opt/init-cmdline rootflags=noatime NO_NTPDATE=0",
-                    tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root", "NO_NTPDATE=1"],
-                    overlay=initrd_probe([cat, clock]))  # fmt: skip
+                    tags=["init=/opt/init-tag", "rootflags=nodiratime", "root=LABEL=root", "NO_NTPDATE=1", "SKIP_GPIO_SETUP=1"],
+                    metadata={"commercial_type": "C1"}, overlay=initrd_probe([cat, clock]))  # fmt: skip
     bench.wait_booted()
     contains(vm.console.text, "^INIT-FROM-TAG 1$", "init that runs")
     absent(vm.console.text, "INIT-FROM-CMDLINE", "init that does not run")
     equal(sorted(vm.probe("probe")[clock].splitlines()), ["ActiveState=inactive", "LoadState=masked"], "NO_NTPDATE=1 (A11)")
     absent(vm.console.text, "NTP server", "words about the time (A11)")
+    contains(vm.console.text, "^>>> Commercial type: C1$", "a C1 (A7)")
+    absent(vm.console.text, r"^(?!>>> Tags:).*GPIO", "words about GPIO with SKIP_GPIO_SETUP=1 (A7)")
     shown = vm.probe("probe")[cat]
     contains(shown, r"^# /run/systemd/system/.*\.d/.*\.conf$", "a drop-in shows the override")
     contains(shown, r"INIT=/opt/init-tag", "systemctl cat")
