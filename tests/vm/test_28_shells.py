@@ -2,15 +2,16 @@
 """Shells on the console, before everything and before the switch; and how to see more of a boot."""
 
 from testing import check, contains, equal, options, rows
+from vm import Ended
 
 PRE = r"^INITRD_PRE_SHELL=1: "
 POST = r"^INITRD_POST_SHELL=1: "
 DEBUG = r"'/dev/nbd0' was there after \d+ ms"
 
 
-def prompt(vm, name, since):
+def prompt(vm, name, since, timeout=60):
     """Waits for the shell of that step; returns where its prompt ends."""
-    return vm.wait_for(rf"^{name}# $", 60, since).end()
+    return vm.wait_for(rf"^{name}# $", timeout, since).end()
 
 
 def typed(vm, since, line, pattern, name):
@@ -19,6 +20,17 @@ def typed(vm, since, line, pattern, name):
     end = vm.wait_for(rf"^{name}# $", 90, vm.wait_for(r"\n", 30, since).end())
     contains(vm.console.text[since : end.start()], pattern, f"{line!r} at {name}")
     return end.end()
+
+
+def interrupt(vm, at, name):
+    """^C, until the job has it: bash shows the line of "fg" before it gives the terminal away, and a key in between is the shell's."""
+    for _ in range(3):
+        vm.send("\x03")
+        try:
+            return prompt(vm, name, at, 20)
+        except Ended:
+            pass
+    return prompt(vm, name, at)
 
 
 def job_control(vm, at, name):
@@ -31,8 +43,7 @@ def job_control(vm, at, name):
     at = typed(vm, at, "jobs", r"Running\s+sh -c", name)
     vm.send("fg\n")
     at = vm.wait_for("sleep 400['\"]?\n", 30, vm.wait_for("fg\n", 30, at).end()).end()
-    vm.send("\x03")
-    at = prompt(vm, name, at)
+    at = interrupt(vm, at, name)
     return typed(vm, at, "jobs; echo no''-more", r"^no-more$", name)
 
 
