@@ -213,7 +213,7 @@ def is_left_alone(bench, mirror):
     password, backup, machine_id = bench.look("cat /root/.pw", "cat /etc/hosts.bak", "cat /etc/machine-id")
     equal((password, backup), ("", ""), "a password, and what /etc/hosts was")
     check(machine_id.strip() != MACHINE_ID, "the machine id is that of the server")
-    equal(vm.console.matching("modules"), [], "what is said of modules")
+    equal(vm.console.matching("fetch-modules"), [], "what is said of modules")
 
 
 @rows("A14", "A15", "A22", "A23")
