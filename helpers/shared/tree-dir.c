@@ -63,7 +63,37 @@ int tree_open_dir(int root_fd, const char *path, bool create) {
         return -errno;
 }
 
-static int empty_dir(int fd, dev_t device, unsigned depth);
+/* What is done to one entry of a directory; what is below it is its own affair. */
+typedef int (*EntryFunc)(int dir_fd, const char *name, dev_t device, unsigned depth);
+
+/* Takes the descriptor, so that there is one for each level. */
+static int for_each_entry(int fd, dev_t device, unsigned depth, EntryFunc func) {
+        _cleanup_(closedirp) DIR *d = fdopendir(fd);
+
+        if (!d) {
+                int error = -errno;
+
+                safe_close(fd);
+                return error;
+        }
+        if (depth > DEPTH_MAX)
+                return -ELOOP;
+
+        for (;;) {
+                struct dirent *e;
+                int r;
+
+                errno = 0;
+                e = readdir(d);
+                if (!e)
+                        return -errno;
+                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+                        continue;
+                r = func(dirfd(d), e->d_name, device, depth);
+                if (r < 0)
+                        return r;
+        }
+}
 
 static int remove_entry(int dir_fd, const char *name, dev_t device, unsigned depth) {
         _cleanup_close_ int fd = -EBADF;
@@ -86,38 +116,11 @@ static int remove_entry(int dir_fd, const char *name, dev_t device, unsigned dep
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = empty_dir(TAKE_FD(fd), device, depth + 1);
+        r = for_each_entry(TAKE_FD(fd), device, depth + 1, remove_entry);
         if (r < 0)
                 return r;
 
         return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
-/* Takes the descriptor, so that there is one for each level. */
-static int empty_dir(int fd, dev_t device, unsigned depth) {
-        _cleanup_(closedirp) DIR *d = fdopendir(fd);
-
-        if (!d) {
-                safe_close(fd);
-                return -errno;
-        }
-        if (depth > DEPTH_MAX)
-                return -ELOOP;
-
-        for (;;) {
-                struct dirent *e;
-                int r;
-
-                errno = 0;
-                e = readdir(d);
-                if (!e)
-                        return -errno;
-                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
-                        continue;
-                r = remove_entry(dirfd(d), e->d_name, device, depth);
-                if (r < 0)
-                        return r;
-        }
 }
 
 int tree_empty(int root_fd) {
@@ -130,12 +133,10 @@ int tree_empty(int root_fd) {
                 return -errno;
         }
 
-        return empty_dir(fd, st.st_dev, 0);
+        return for_each_entry(fd, st.st_dev, 0, remove_entry);
 }
 
-static int own_dir(int fd, unsigned depth);
-
-static int own_entry(int dir_fd, const char *name, unsigned depth) {
+static int own_entry(int dir_fd, const char *name, dev_t device, unsigned depth) {
         struct stat st;
         int fd;
 
@@ -152,43 +153,14 @@ static int own_entry(int dir_fd, const char *name, unsigned depth) {
                 return 0;
 
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return fd < 0 ? -errno : own_dir(fd, depth + 1);
-}
-
-/* Takes the descriptor, as empty_dir() does. */
-static int own_dir(int fd, unsigned depth) {
-        _cleanup_(closedirp) DIR *d = fdopendir(fd);
-
-        if (!d) {
-                int error = -errno;
-
-                safe_close(fd);
-                return error;
-        }
-        if (depth > DEPTH_MAX)
-                return -ELOOP;
-
-        for (;;) {
-                struct dirent *e;
-                int r;
-
-                errno = 0;
-                e = readdir(d);
-                if (!e)
-                        return -errno;
-                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
-                        continue;
-                r = own_entry(dirfd(d), e->d_name, depth);
-                if (r < 0)
-                        return r;
-        }
+        return fd < 0 ? -errno : for_each_entry(fd, device, depth + 1, own_entry);
 }
 
 int tree_own(int root_fd) {
         int fd;
 
         fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : own_dir(fd, 0);
+        return fd < 0 ? -errno : for_each_entry(fd, /* device= */ 0, 0, own_entry);
 }
 
 int tree_is_empty(int root_fd) {
