@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The one program in /run/initramfs, which is there when nothing else is any more: the way back at shutdown, and what images expect to find
- * there. In the initrd scaleway-exitrd.service runs "scaleway-exit install", which copies the program and makes a link for each
- * of the names. */
+/* The one program in /run/initramfs, which is there when nothing else is any more: the way back at shutdown, and what
+ * images expect to find there. In the initrd scaleway-exitrd.service runs "scaleway-exit install", which copies the
+ * program and makes a link for each of the names. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 #include "string-util.h"
 
 const Applet applets[] = {
-        { "shutdown", shutdown_applet },
-        { "bin/sh", shell_applet },
-        { "sbin/kexec", kexec_applet },
+        {"shutdown",    shutdown_applet},
+        { "bin/sh",     shell_applet   },
+        { "sbin/kexec", kexec_applet   },
 };
 const size_t applets_n = ELEMENTSOF(applets);
 
