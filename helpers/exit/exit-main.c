@@ -34,7 +34,7 @@ static const Applet *find_applet(const char *name) {
 }
 
 static int help(void) {
-        printf("scaleway-exit install [FOLDER]\n"
+        printf("scaleway-exit install\n"
                "scaleway-exit APPLET [ARGUMENT…]\n\n"
                "The way back at shutdown, in one program.\n\n"
                "  -h --help     Show this help\n"
