@@ -75,6 +75,7 @@ class Bench:
         self.document = None  # the server's metadata
         self.server = None  # the NBD server of volume 0
         self.vm = None
+        self.on_network = None  # called with the network when it is there, before the server is started
         self._parts = None
         self._disk = None
         self._boots = 0
@@ -175,6 +176,8 @@ class Bench:
             self.vm.kill()
         self._boots += 1
         self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics), ntp)
+        if self.on_network:
+            self.on_network(self.network)
         uri = self._start_nbd(nbd)
         if metadata is not False:
             self._start_controlplane()

@@ -3,10 +3,14 @@
 
 import json
 import os
+import shutil
 import re
 import time
 
+import documents
+import nbd
 from load import Load, kill_server
+from process import wait_until
 from testing import absent, check, contains, equal, options, rows
 
 DETECT = 8  # s until a link that is dead without a word is noticed: 3 to 4 s, on a machine that does much else
@@ -162,3 +166,86 @@ def test_all_that_may_happen(bench):
     equal((status["device"], status["link"], status["pid"]), ("nbd0", "up", int(pid)), f"status: {status}")
     check(status["reconnects"] >= 12 and before > 0, f"reconnects: {status}")
     print(f"seconds until it was noticed and until it went on: {seen}")
+
+
+IPV6 = {"address": "fd99::3", "netmask": "127", "gateway": "fd99::2"}
+
+
+@rows("C1", "A25")
+def test_ipv6_of_the_metadata_and_the_hosts_networkd(bench):
+    """A root over the address of the metadata, which networkd of the host takes away whenever it starts."""
+    root = documents.volume(f"nbd://[{IPV6['gateway']}]:{nbd.PORT}")
+    # The bridge has the address before the server boots.
+    bench.on_network = lambda network: network.add_address(0, f"{IPV6['gateway']}/{IPV6['netmask']}")
+    vm = bench.boot(cmdline="net.ifnames=0", metadata={"ipv6": IPV6, "volumes": {"0": root}})
+    bench.wait_booted()
+    wait_until(lambda: vm.run("systemctl is-active systemd-networkd", ok=None).strip() == "active", 60, "networkd of the host")
+    load = Load(vm)
+    path = record(vm)["path"]
+    equal((path["address"], path["peer"]), (IPV6["address"], IPV6["gateway"]), "the root is over it")
+    for _ in range(2):
+        place = load.place
+        # It would answer when it is done, and may need the root for that.
+        vm.run("systemctl --no-block restart systemd-networkd")
+        restarted = time.monotonic()
+        load.wait_log("had been taken away, put back", DETECT + 20, place)
+        load.wait_log("is up again", AGAIN, place)
+        print(f"seconds from the restart to the next write: {load.seconds_after(restarted):.1f}")
+        contains(vm.run("ip -6 address show dev eth0"), rf"inet6 {IPV6['address']}/", "address")
+    equal(vm.run("systemctl is-active systemd-networkd", ok=None).strip(), "active", "networkd")
+    load.stop()
+
+
+MEMORY = 512  # MiB
+EACH = 16  # MiB written to each of the volumes
+
+
+@rows("C1", "B4")
+@options(timeout=600)
+def test_fifteen_volumes_and_memory_full_of_what_is_to_be_written(bench):
+    """All links are lost together, and all that waits to be written fills the memory, which can be had only by writing it."""
+    folder = os.path.join(bench.folder, "volumes")
+    os.mkdir(folder)
+    bench.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
+    others = {str(i): documents.volume(f"nbd://10.42.0.1:{nbd.PORT + 1}/{i}", name=f"data {i}", id=f"cccccccc-0000-4000-8000-{i:012}")
+              for i in range(1, 16)}  # fmt: skip
+    for i in others:
+        with open(os.path.join(folder, i), "wb") as f:
+            f.truncate(64 << 20)
+    vm = bench.boot(memory=MEMORY, metadata={"volumes": {"0": documents.volume(f"nbd://10.42.0.1:{nbd.PORT}")} | others})
+    server = nbd.NbdkitFolder(bench.network, bench.folder, folder, port=nbd.PORT + 1, number=1)
+    bench.callback(server.stop)
+    server.start()
+    bench.wait_booted()
+    pids = vm.run("pgrep -f '@xnbd-client.*/dev/nbd'").split()
+    equal(len(pids), 16, "supervisors")
+    rollup = [int(x) for x in re.findall(r"^Pss_Anon: +(\d+) kB", vm.run("cat /proc/[0-9]*/smaps_rollup"), re.M)]
+    private = [int(vm.run(f"sed -n 's/^Pss_Anon: *//p' /proc/{pid}/smaps_rollup").split()[0]) for pid in pids[:3]]
+    shared = [memory(vm, pid)["VmRSS"] for pid in pids[:3]]
+    print(f"KiB of a supervisor of 16: private {private}, resident {shared}; of all processes {sum(rollup)}")
+
+    load = Load(vm)
+    # Nothing is written back by itself, as far as there is room.
+    vm.run("sysctl -w vm.dirty_background_ratio=80 vm.dirty_ratio=90 vm.dirty_expire_centisecs=360000 vm.dirty_writeback_centisecs=0")
+    load.next_write(time.monotonic() - vm.started)
+    server.kill()
+    bench.server.kill()
+    writers = " ".join(f"( yes {i} | dd of=/dev/nbd{i} bs=64k count={EACH * 16} iflag=fullblock conv=notrunc 2>>/run/load/many ) &" for i in others)
+    vm.run(f"{writers} true")
+    time.sleep(20)
+    info = {key: int(value) >> 10 for key, value in re.findall(r"^(\w+): +(\d+) kB", vm.run("while read -r l; do echo \"$l\"; done </proc/meminfo"), re.M)}
+    server.start()
+    bench.server.start()
+    returned = time.monotonic()
+    again = load.seconds_after(returned)
+    vm.run("sync", timeout=240)
+    # All that was written to the volumes is in their files.
+    for i in others:
+        with open(os.path.join(folder, i), "rb") as f:
+            check(f.read(EACH << 20) == (f"{i}\n".encode() * (EACH << 20))[: EACH << 20], f"what volume {i} has")
+    load.stop()
+    for i in range(16):
+        equal(record(vm, i)["link"], "up", f"link of nbd{i}")
+    print(f"MiB of {info['MemTotal']} when the servers came back: {info['Dirty']} dirty, {info['MemFree']} free, {info['MemAvailable']} "
+          f"available; the root was written {again:.1f} s later")  # fmt: skip
+    check(info["Dirty"] > info["MemTotal"] // 3, f"the memory was full of it: {info}")
