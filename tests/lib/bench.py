@@ -176,8 +176,6 @@ class Bench:
             self.vm.kill()
         self._boots += 1
         self._start_network(["dhcp"] * nics if isinstance(nics, int) else list(nics), ntp)
-        if self.on_network:
-            self.on_network(self.network)
         uri = self._start_nbd(nbd)
         if metadata is not False:
             self._start_controlplane()
@@ -213,6 +211,8 @@ class Bench:
                 raise ValueError("the NICs of a server do not change between boots")
             return
         self.network = self._stack.enter_context(Network(self.folder, modes, ntp))
+        if self.on_network:
+            self.on_network(self.network)
 
     def _start_nbd(self, kind):
         if self.server:
