@@ -27,7 +27,6 @@
 
 #define SIZE UINT64_C(1048576)
 #define FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH)
-#define N_RECONNECTS 2000U
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -39,6 +38,8 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
+
+#define N_RECONNECTS (SANITIZED ? 400U : 2000U)
 
 /* What the processes share. */
 typedef struct World {
