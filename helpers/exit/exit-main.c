@@ -16,6 +16,7 @@ const Applet applets[] = {
         {"shutdown",    shutdown_applet},
         { "bin/sh",     shell_applet   },
         { "sbin/kexec", kexec_applet   },
+        { "usr/bin/scaleway-nbd", nbd_applet },
 };
 const size_t applets_n = ELEMENTSOF(applets);
 
