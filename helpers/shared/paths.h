@@ -23,6 +23,7 @@ const char *sysroot_path(void);
 #define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* how it may fail, read by emergency.service */
 #define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
+#define RUN_NO_BOOT_TARGET "scaleway/no-boot-target"     /* exists: no unit of the host's will say when it has booted */
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
 #define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
 #define RUN_UNLOCK_ENV "scaleway/unlock.env"             /* what scaleway-unlock.service is to unlock */
@@ -33,3 +34,5 @@ const char *sysroot_path(void);
 #define RUN_MOTD "scaleway/motd"                         /* the same in words, for who logs in */
 #define RUN_SSHD_DIR "scaleway/sshd"                     /* host key and authorized keys of the initrd's ssh server */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */
+#define RUN_EXIT_DIR "initramfs"                         /* what the initrd leaves for the host and for the way down, a tmpfs */
+#define RUN_EXIT_SIGNAL_STATE RUN_EXIT_DIR "/usr/bin/scw-signal-state" /* the static one */
