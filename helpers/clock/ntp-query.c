@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -11,6 +10,7 @@
 
 #include "fd-util.h"
 #include "ntp-query.h"
+#include "poll-util.h"
 #include "string-util.h"
 
 #define PORT "123"
@@ -282,12 +282,11 @@ static usec_t advance(Query *q) {
 /* Returns 1 and the time, or 0. */
 static int wait_for_answer(Query *q, usec_t until, NtpTime *ret) {
         struct pollfd fds[1 + ELEMENTSOF(q->peers)] = { { .fd = q->found_fds[0], .events = POLLIN } };
-        usec_t now = now_usec();
         size_t n = q->n_peers;
 
         for (size_t i = 0; i < n; i++)
                 fds[1 + i] = (struct pollfd) { .fd = q->peers[i].fd, .events = POLLIN };
-        if (poll(fds, 1 + n, until > now ? (int) ((until - now) / USEC_PER_MSEC) + 1 : 0) <= 0)
+        if (poll_until(fds, 1 + n, until) <= 0)
                 return 0;
 
         if (fds[0].revents & POLLIN)

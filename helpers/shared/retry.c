@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "poll-util.h"
 #include "retry.h"
 
 #define PAUSE_MIN (200 * USEC_PER_MSEC)
@@ -77,24 +77,6 @@ static usec_t with_jitter(usec_t pause) {
         return pause - pause / 4 + random % (pause / 2);
 }
 
-/* Returns true if the network changed before the pause was over. */
-static bool pause_or_change(int fd, usec_t pause) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        usec_t end = now_usec() + pause;
-
-        for (usec_t now; (now = now_usec()) < end;) {
-                struct timespec ts = {
-                        .tv_sec = (time_t) ((end - now) / USEC_PER_SEC),
-                        .tv_nsec = (long) ((end - now) % USEC_PER_SEC) * 1000,
-                };
-
-                if (ppoll(&p, 1, &ts, NULL) > 0)
-                        return true;
-        }
-
-        return false;
-}
-
 /* A pause that does not fit is cut, so that one last try does: in a boot that is worth more than none. But one that the
  * server has asked for, and was given before, is not cut: that try would only be refused again. */
 static bool fit_pause(Retry *r, usec_t *pause, usec_t at_least, usec_t left) {
@@ -130,7 +112,7 @@ bool retry_wait(Retry *r, usec_t at_least) {
 
         if (at_least > 0 || r->fd < 0)
                 sleep_usec(pause);
-        else if (pause_or_change(r->fd, pause)) {
+        else if (poll_readable(r->fd, now_usec() + pause)) {
                 usec_t now = now_usec();
 
                 if (now < r->resumed + BURST)

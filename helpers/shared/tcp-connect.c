@@ -2,11 +2,11 @@
 #include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "fd-util.h"
+#include "poll-util.h"
 #include "string-util.h"
 #include "tcp-connect.h"
 
@@ -22,20 +22,13 @@ static int fail_errno(char **ret_reason, int error) {
 /* Writable: connected, or failed. */
 static int wait_connected(int fd, usec_t deadline) {
         struct pollfd p = { .fd = fd, .events = POLLOUT };
+        int k;
 
-        for (;;) {
-                usec_t now = now_usec();
-                int k;
+        k = poll_until(&p, 1, deadline);
+        if (k < 0)
+                return k;
 
-                k = poll(&p, 1,
-                         now >= deadline ? 0 : (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX));
-                if (k > 0)
-                        return 0;
-                if (k == 0)
-                        return -ETIMEDOUT;
-                if (errno != EINTR)
-                        return -errno;
-        }
+        return k == 0 ? -ETIMEDOUT : 0;
 }
 
 static int connect_address(const struct addrinfo *ai, usec_t deadline, int *ret_fd) {
