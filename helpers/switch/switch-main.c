@@ -19,6 +19,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "nbd-script.h"
 #include "paths.h"
 #include "string-util.h"
 
@@ -165,6 +166,18 @@ static void look_who_signals(bool systemd) {
                 log_warning_errno(r, "Failed to have the state 'booted' signalled before the switch, ignoring: %m");
 }
 
+static void warn_of_nbd_script(int root_fd) {
+        _cleanup_free_ char *devices = NULL;
+        int r;
+
+        r = nbd_script_devices(root_fd, &devices);
+        if (r < 0)
+                log_debug_errno(r, "Cannot read /etc/nbdtab of the root, ignoring: %m");
+        if (devices)
+                log_warning("/etc/init.d/nbd-client of the root disconnects %s when the server goes down, while it is still needed: "
+                            "take that out of /etc/nbdtab, this initrd attaches it.", devices);
+}
+
 static int hand_over(void) {
         _cleanup_free_ char *directory = NULL, *path = NULL, *line = NULL;
         int r;
@@ -214,6 +227,9 @@ static int run(int argc, char *argv[]) {
         if (r < 0)
                 return log_error_errno(r, "Failed to hand init '%s' over to initrd-switch-root.service: %m", shown);
         look_who_signals(systemd);
+        /* systemd does without that script: Debian masks it, and for nbd@.service there is a drop-in. */
+        if (!systemd)
+                warn_of_nbd_script(root_fd);
 
         /* The footer is for people: a console that is gone keeps no server from booting. */
         (void) fputs(">>> Switching to linux...\n"
