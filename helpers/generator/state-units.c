@@ -2,7 +2,7 @@
 /* The units that tell the control plane how far the boot is. */
 
 #include "drop-in.h"
-#include "fileio.h"
+#include "host-unit.h"
 #include "kexec-unit.h"
 #include "log.h"
 #include "paths.h"
@@ -10,7 +10,6 @@
 #include "string-util.h"
 #include "wait-units.h"
 
-#define UNIT_SIZE_MAX (64U * 1024U)
 /* Where the host's systemd finds it; the initrd's own units are gone then. */
 #define HANDED_OVER "/run/systemd/system"
 #define RESCUE "rescue.target"
@@ -35,28 +34,6 @@ bool failure_is_signalled(const Boot *b) {
 
         return states_are_signalled(b) || (options_get_bool(b->options, OPTION_IS_IN_KEXEC) &&
                                            options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
-}
-
-static int copy_unit(const Boot *b, const char *name) {
-        const char *seam = secure_getenv("SCALEWAY_UNIT_DIR");
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
-
-        r = asprintf_to(&path, "%s/%s", seam ?: SHIPPED_UNITS, name);
-        if (r < 0)
-                return r;
-        r = read_file(path, UNIT_SIZE_MAX, &text, NULL);
-        if (r < 0) {
-                log_warning_errno(r, "Cannot copy '%s', states will be signalled by the initrd alone: %m", path);
-                return 0;
-        }
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_text(u, text);
-        return unit_file_write(u, b->unit_fd, name);
 }
 
 /* The target that the host's systemd is told to reach, as it reads its command line: systemd(1). A name that it would not take
@@ -131,7 +108,7 @@ static int hand_over(const Boot *b) {
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(copied); i++) {
-                r = copy_unit(b, copied[i]);
+                r = host_unit_copy(b, copied[i], "states will be signalled by the initrd alone");
                 if (r < 0)
                         return r;
         }
