@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The one program in /run/initramfs, which is there when nothing else is any more: the way back at shutdown, and what images expect to find
- * there. In the initrd scaleway-exitrd.service runs "scaleway-exit install", which copies the program and makes a link for each
- * of the names. */
+/* The one program in /run/initramfs, which is there when nothing else is any more: the way back at shutdown, and what
+ * images expect to find there. In the initrd scaleway-exitrd.service runs "scaleway-exit install", which copies the
+ * program and makes a link for each of the names. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,11 +14,17 @@
 #include "string-util.h"
 
 const Applet applets[] = {
+<<<<<<< HEAD
         { "shutdown", shutdown_applet },
         { "bin/sh", shell_applet },
         { "sbin/kexec", kexec_applet },
         { "usr/bin/scw-signal-state", signal_state_run },
         { "usr/bin/scw-update-server-state", signal_state_run },
+=======
+        {"shutdown",    shutdown_applet},
+        { "bin/sh",     shell_applet   },
+        { "sbin/kexec", kexec_applet   },
+>>>>>>> db9ab1ba60f10c28b35431654aeb5e9c44165d1f
 };
 const size_t applets_n = ELEMENTSOF(applets);
 
@@ -37,7 +43,7 @@ static const Applet *find_applet(const char *name) {
 }
 
 static int help(void) {
-        printf("scaleway-exit install [FOLDER]\n"
+        printf("scaleway-exit install\n"
                "scaleway-exit APPLET [ARGUMENT…]\n\n"
                "The way back at shutdown, in one program.\n\n"
                "  -h --help     Show this help\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Those functions of libmnl that this program's sources use, for a link without shared libraries: Debian has no libmnl.a. Linked only
- * where meson finds no static libmnl; the declarations are libmnl's own, and so are the meanings (its documentation). A source
- * that uses one more of them has it added here. */
+/* Those functions of libmnl that this program's sources use, for a link without shared libraries: Debian has no
+ * libmnl.a. Linked only where meson finds no static libmnl; the declarations are libmnl's own, and so are the meanings
+ * (its documentation). A source that uses one more of them has it added here. */
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -35,7 +35,7 @@ struct mnl_socket *mnl_socket_open2(int bus, int flags) {
 int mnl_socket_bind(struct mnl_socket *s, unsigned int groups, pid_t pid) {
         socklen_t n = sizeof(s->address);
 
-        s->address = (struct sockaddr_nl) { .nl_family = AF_NETLINK, .nl_groups = groups, .nl_pid = (uint32_t) pid };
+        s->address = (struct sockaddr_nl){ .nl_family = AF_NETLINK, .nl_groups = groups, .nl_pid = (uint32_t) pid };
         if (bind(s->fd, (struct sockaddr *) &s->address, sizeof(s->address)) < 0 ||
             getsockname(s->fd, (struct sockaddr *) &s->address, &n) < 0)
                 return -1;
@@ -100,7 +100,7 @@ size_t mnl_nlmsg_get_payload_len(const struct nlmsghdr *m) {
 struct nlmsghdr *mnl_nlmsg_put_header(void *buffer) {
         struct nlmsghdr *m = buffer;
 
-        *m = (struct nlmsghdr) { .nlmsg_len = MNL_NLMSG_HDRLEN };
+        *m = (struct nlmsghdr){ .nlmsg_len = MNL_NLMSG_HDRLEN };
         return m;
 }
 
@@ -113,7 +113,8 @@ void *mnl_nlmsg_put_extra_header(struct nlmsghdr *m, size_t size) {
 }
 
 bool mnl_nlmsg_ok(const struct nlmsghdr *m, int n) {
-        return n >= (int) sizeof(*m) && m->nlmsg_len >= sizeof(*m) && m->nlmsg_len <= INT32_MAX && (int) m->nlmsg_len <= n;
+        return n >= (int) sizeof(*m) && m->nlmsg_len >= sizeof(*m) && m->nlmsg_len <= INT32_MAX &&
+               (int) m->nlmsg_len <= n;
 }
 
 struct nlmsghdr *mnl_nlmsg_next(const struct nlmsghdr *m, int *n) {
@@ -154,11 +155,11 @@ struct nlattr *mnl_attr_next(const struct nlattr *a) {
 }
 
 /* Attributes are aligned to four bytes only, larger values need not be. */
-#define ATTRIBUTE_VALUE(type, a)                                      \
-        ({                                                            \
-                type _value;                                          \
+#define ATTRIBUTE_VALUE(type, a)                                          \
+        ({                                                                \
+                type _value;                                              \
                 memcpy(&_value, mnl_attr_get_payload(a), sizeof(_value)); \
-                _value;                                               \
+                _value;                                                   \
         })
 
 uint8_t mnl_attr_get_u8(const struct nlattr *a) {
@@ -282,7 +283,8 @@ int mnl_attr_parse(const struct nlmsghdr *m, unsigned int offset, mnl_attr_cb_t 
 }
 
 int mnl_attr_parse_nested(const struct nlattr *a, mnl_attr_cb_t callback, void *data) {
-        return parse(mnl_attr_get_payload(a), (const char *) mnl_attr_get_payload(a) + mnl_attr_get_payload_len(a), callback, data);
+        return parse(mnl_attr_get_payload(a), (const char *) mnl_attr_get_payload(a) + mnl_attr_get_payload_len(a),
+                     callback, data);
 }
 
 /* NLMSG_ERROR with error 0 is an acknowledgement. */
@@ -298,7 +300,8 @@ static int on_error(const struct nlmsghdr *m) {
         return e->error == 0 ? MNL_CB_STOP : MNL_CB_ERROR;
 }
 
-int mnl_cb_run(const void *buffer, size_t size, unsigned int sequence, unsigned int port, mnl_cb_t callback, void *data) {
+int mnl_cb_run(const void *buffer, size_t size, unsigned int sequence, unsigned int port, mnl_cb_t callback,
+               void *data) {
         const struct nlmsghdr *m = buffer;
         int n = (int) size, r = MNL_CB_OK;
 
