@@ -14,17 +14,11 @@
 #include "string-util.h"
 
 const Applet applets[] = {
-<<<<<<< HEAD
-        { "shutdown", shutdown_applet },
-        { "bin/sh", shell_applet },
-        { "sbin/kexec", kexec_applet },
-        { "usr/bin/scw-signal-state", signal_state_run },
+        { "shutdown",                        shutdown_applet  },
+        { "bin/sh",                          shell_applet     },
+        { "sbin/kexec",                      kexec_applet     },
+        { "usr/bin/scw-signal-state",        signal_state_run },
         { "usr/bin/scw-update-server-state", signal_state_run },
-=======
-        {"shutdown",    shutdown_applet},
-        { "bin/sh",     shell_applet   },
-        { "sbin/kexec", kexec_applet   },
->>>>>>> db9ab1ba60f10c28b35431654aeb5e9c44165d1f
 };
 const size_t applets_n = ELEMENTSOF(applets);
 

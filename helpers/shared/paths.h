@@ -34,12 +34,8 @@ const char *sysroot_path(void);
 #define RUN_MOTD "scaleway/motd"                         /* the same in words, for who logs in */
 #define RUN_SSHD_DIR "scaleway/sshd"                     /* host key and authorized keys of the initrd's ssh server */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */
-<<<<<<< HEAD
-#define RUN_EXIT_DIR "initramfs"                         /* what the initrd leaves for the host and for the way down, a tmpfs */
-#define RUN_EXIT_SIGNAL_STATE RUN_EXIT_DIR "/usr/bin/scw-signal-state" /* the static one */
-=======
 #define RUN_NFS_JSON "scaleway/nfs.json"                 /* the way to the NFS server of the root */
 #define RUN_SHUTDOWN_DIR "scaleway/shutdown"             /* a file named reboot, poweroff, halt or kexec: that is under way */
 #define RUN_EXIT "scaleway/exit"                         /* exists: the way back has begun, scaleway-exit(8) */
 #define RUN_INITRAMFS "initramfs"                        /* a tmpfs with the way back, not below /run/scaleway: images know it there */
->>>>>>> db9ab1ba60f10c28b35431654aeb5e9c44165d1f
+#define RUN_HOST_SIGNAL_STATE RUN_INITRAMFS "/usr/bin/scw-signal-state" /* the one for the host */

@@ -146,7 +146,7 @@ static int environment_line(const char *init, char **ret) {
 /* The state "booted" is the host's to signal, by a unit of ours and a program that both lie in /run. If that will not be, a condition of
  * scaleway-state@booted.service has it signalled here. */
 static void look_who_signals(bool systemd) {
-        static const char *const needed[] = { "systemd/system/scaleway-booted@.service", RUN_EXIT_SIGNAL_STATE };
+        static const char *const needed[] = { "systemd/system/scaleway-booted@.service", RUN_HOST_SIGNAL_STATE };
         _cleanup_free_ char *marker = NULL;
         bool host = systemd;
         int r;
