@@ -19,6 +19,7 @@ const Applet applets[] = {
         { "sbin/kexec",                      kexec_applet     },
         { "usr/bin/scw-signal-state",        signal_state_run },
         { "usr/bin/scw-update-server-state", signal_state_run },
+        { "usr/sbin/xnbd-client",            xnbd_client_applet },
 };
 const size_t applets_n = ELEMENTSOF(applets);
 
