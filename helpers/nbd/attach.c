@@ -14,9 +14,6 @@
 #include "nbd-status.h"
 #include "string-util.h"
 
-/* Until network-path.c is there. */
-#pragma weak network_path_find
-
 #define URI_PRINT_MAX 300U /* bytes of a URI in a message */
 #define PAUSE_FIRST_USEC (100 * USEC_PER_MSEC)
 #define PAUSE_MAX_USEC (5 * USEC_PER_SEC)
@@ -183,7 +180,7 @@ static int finish_device(NbdNetlink *n, unsigned index, Try *t) {
 /* What a supervisor takes over: the socket, and how to get to the server again. */
 static void keep_link(NbdExport *e, Attached *a) {
         a->fd = TAKE_FD(e->fd);
-        a->record.has_path = network_path_find && network_path_find(a->fd, &a->record.path) >= 0;
+        a->record.has_path = network_path_find(a->fd, &a->record.path) >= 0;
 }
 
 static int try_attach(const AttachOptions *o, usec_t timeout, Attached *a, Try *t) {

@@ -11,10 +11,6 @@
 #include "paths.h"
 #include "string-util.h"
 
-/* Until network-path.c is there. */
-#pragma weak network_path_to_json
-#pragma weak network_path_from_json
-
 #define RECORD_MAX (64U << 10)
 
 static int record_path(unsigned index, char **ret) {
@@ -49,7 +45,7 @@ static int format_record(const NbdRecord *r, char **ret) {
         json_t *o, *path = NULL;
         _cleanup_free_ char *text = NULL;
 
-        if (r->has_path && network_path_to_json) {
+        if (r->has_path) {
                 path = network_path_to_json(&r->path);
                 if (!path)
                         return -ENOMEM;
@@ -139,7 +135,7 @@ static int unpack_record(json_t *o, NbdRecord *r) {
         if (json_is_string(reason))
                 (void) snprintf(r->reason, sizeof(r->reason), "%s", json_string_value(reason));
         /* One that is spoilt is no reason to do without the rest. */
-        r->has_path = path && network_path_from_json && network_path_from_json(path, &r->path) >= 0;
+        r->has_path = path && network_path_from_json(path, &r->path) >= 0;
 
         k = strdup_to(&r->uri, uri);
         if (k >= 0)

@@ -30,10 +30,6 @@
 /* What the kernel makes use of, and what a server that comes back therefore must still have. */
 #define FLAGS_USED (NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES)
 
-/* Until network-path.c is there. */
-#pragma weak network_path_find
-#pragma weak network_path_repair
-
 static _printf_(3, 4) int refuse(char reason[static NBD_REASON_MAX], int error, const char *format, ...) {
         va_list ap;
 
@@ -69,6 +65,7 @@ static void link_lost(Supervisor *s, const char *reason) {
         s->next_warning = now + WARN_INTERVAL_USEC;
         (void) snprintf(s->warned, sizeof(s->warned), "%s", reason);
 
+        (void) snprintf(s->lost_by, sizeof(s->lost_by), "%s", reason);
         log_warning("nbd%u: link to '%s' lost: %s; connecting again", s->options->index, s->uri, reason);
         supervisor_record(s, NBD_LINK_DOWN, reason);
 }
@@ -212,8 +209,8 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
         s->link_fd = fd;
         s->stall = (TcpStall) {};
         s->record.reconnects++;
-        if (network_path_find)
-                s->record.has_path = network_path_find(fd, &s->record.path) >= 0 || s->record.has_path;
+        /* The host may have given the server another address meanwhile. */
+        s->record.has_path = network_path_find(fd, &s->record.path) >= 0 || s->record.has_path;
         return 0;
 }
 
@@ -243,7 +240,7 @@ static void repair_path(Supervisor *s) {
         usec_t now = now_usec();
         int r;
 
-        if (!s->record.has_path || !network_path_repair || now < s->next_repair)
+        if (!s->record.has_path || now < s->next_repair)
                 return;
 
         r = network_path_repair(&s->record.path);
@@ -282,7 +279,7 @@ static void link_is_up(Supervisor *s) {
         log_notice("nbd%u: link to '%s' is up again after %llu.%llu s", s->options->index, s->uri,
                    (unsigned long long) ((now - s->lost) / USEC_PER_SEC),
                    (unsigned long long) ((now - s->lost) % USEC_PER_SEC / (100 * USEC_PER_MSEC)));
-        supervisor_record(s, NBD_LINK_UP, NULL);
+        supervisor_record(s, NBD_LINK_UP, s->lost_by);
         if (s->larger > 0 && grow(s, reason) >= 0)
                 supervisor_record(s, NBD_LINK_UP, NULL);
 }

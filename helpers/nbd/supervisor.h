@@ -35,6 +35,7 @@ typedef struct Supervisor {
         usec_t lost, next_tick, next_try, next_repair, next_warning, client_deadline;
         usec_t larger_until;      /* up to then a larger export is taken */
         uint64_t larger;          /* size to grow to, 0: none */
+        char lost_by[NBD_REASON_MAX]; /* the reason why the link was lost, whatever came after */
         char warned[NBD_REASON_MAX]; /* the reason that was said last */
         char request[64];
         size_t n_request;
