@@ -19,3 +19,4 @@ int kexec_applet(int argc, char *argv[]);
 int nbd_applet(int argc, char *argv[]);
 int shell_applet(int argc, char *argv[]);
 int shutdown_applet(int argc, char *argv[]);
+int xnbd_client_applet(int argc, char *argv[]);
