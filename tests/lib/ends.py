@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""How a server goes down, and what of it is seen from outside: when QEMU ends and why, the kernel's last line, whether the NBD server
+was told, and what then lies on the disk.
+
+    end = ends.Server(bench, "ifupdown")
+    end.boot()
+    end.goes_down("poweroff", ends.Storage("middle"))     # fails if it does not, or takes long, or leaves something behind"""
+
+import dataclasses
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import documents
+import inits
+import managers
+import nbd
+import nfs
+from process import Child, find, need, wait_until
+from testing import absent, check, contains, equal
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIMIT = 60  # s; that the way down may take, the storage be there or not
+AWAY = 5  # s that a storage server needs to come back
+
+# verb: (why QEMU ends, the kernel's last line)
+VERBS = {
+    "reboot": ("guest-reset", r"reboot: Restarting system"),
+    "poweroff": ("guest-shutdown", r"reboot: Power down"),
+    "halt": (None, r"reboot: System halted"),
+    # The second kernel has no root: it panics, says so and resets.
+    "kexec": ("guest-reset", r"Kernel command line: .*\bsecond=kernel"),
+}
+SYSTEMD, SYSVINIT, OPENRC = "systemd", "sysvinit", "openrc"
+# name: (init, root image, beside the network)
+IMAGES = {
+    "networkd": (SYSTEMD, None),
+    "ifupdown": (SYSTEMD, lambda: managers.root("ifupdown")),
+    "networkmanager": (SYSTEMD, lambda: managers.root("networkmanager")),
+    "nfs": (SYSTEMD, None),
+    "sysvinit": (SYSVINIT, lambda: inits.root("sysvinit")),
+    "openrc": (OPENRC, lambda: inits.root("openrc")),
+    # As Debian has it: it never heard of /run/initramfs/shutdown.
+    "sysvinit-plain": (SYSVINIT, lambda: inits.root("sysvinit")),
+    "openrc-plain": (OPENRC, lambda: inits.root("openrc")),
+}
+SYNCED, LAST = "/root/synced", "/root/last"
+
+BEGINS = {
+    SYSTEMD: r"\] Stopp(?:ed|ing) |\] Unmounting |system will (?:reboot|power|halt)",
+    SYSVINIT: r"INIT: (?:Switching to|Sending processes)|The system is going down",
+    OPENRC: r"INIT: (?:Switching to|Sending processes)|The system is going down",
+}
+
+
+@dataclasses.dataclass
+class Storage:
+    """What becomes of the storage server: alive; before: killed before the command, and started again; middle: the same while the
+    server goes down; gone: killed then for good; lost: from then on no packet leaves it."""
+
+    kind: str
+    delay: float = dataclasses.field(default_factory=lambda: round(random.uniform(0, 4), 1))
+
+    KINDS = ("alive", "before", "middle", "gone", "lost")
+
+    def __post_init__(self):
+        if self.kind not in self.KINDS:
+            raise ValueError(f"storage '{self.kind}' is none of {', '.join(self.KINDS)}")
+
+    @property
+    def comes_back(self):
+        return self.kind in ("alive", "before", "middle")
+
+    def __str__(self):
+        return self.kind if self.kind == "alive" else f"{self.kind}+{self.delay}s"
+
+
+class Server:
+    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS."""
+
+    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None):
+        need("e2fsck", "dumpe2fs", "debugfs")
+        self.bench = bench
+        self.image = image
+        self.nbd_kind = nbd_kind
+        self.initrd = initrd
+        self.init, root = IMAGES[image]
+        self.nfs = None
+        self.listener = None
+        self.sums = {}
+        if root:
+            bench.build_disk(lambda _, path: shutil.copyfile(root(), path))
+        if not image.endswith("-plain"):
+            inits.add_way_back(bench, self.init)
+
+    @property
+    def vm(self):
+        return self.bench.vm
+
+    def boot(self, **more):
+        """To the login prompt, with data on the root of which a part was written down and a part was not."""
+        if self.image == "nfs":
+            more |= {"tags": [*more.get("tags", ()), "boot=nfs", f"nfsroot=10.42.0.1:{nfs.PATH}"]}
+        vm = self.bench.boot(nbd=self.nbd_kind, initrd=self.initrd, **more)
+        if self.image == "nfs":
+            self.nfs = nfs.Server(self.bench).start()
+        self._listen()
+        self.bench.wait_booted()
+        vm.run(f"head -c 2M /dev/urandom >{SYNCED}; sync; head -c 2M /dev/urandom >{LAST}")
+        self.sums = dict(reversed(line.split()) for line in vm.run(f"sha256sum {SYNCED} {LAST}").splitlines())
+        return vm
+
+    def _listen(self):
+        argv = [sys.executable, os.path.join(HERE, "nbd_disc.py"), self.bench.first_nic.name, str(nbd.PORT)]
+        self.listener = Child(argv, os.path.join(self.bench.folder, "nbd-disc.log"), self.bench.network.prefix)
+        self.bench.callback(self.listener.kill)
+        wait_until(lambda: "ready" in self.listener.output(), 10, "listener", self.listener)
+
+    def load_kernel(self):
+        """For the verb kexec: the same kernel, without a root."""
+        line = "console=ttyS0,115200 loglevel=7 panic=-1 second=kernel"
+        self.vm.run(f"kexec --load /boot/second --command-line='{line}'", timeout=120)
+
+    # The way down
+
+    def goes_down(self, verb, storage, command=None, limit=LIMIT):
+        """command: what a person types, else what this init has for the verb. Returns the seconds that it took."""
+        vm = self.vm
+        since = len(vm.console.text)
+        storage_thread = threading.Thread(target=self._storage, args=(storage, since), daemon=True)
+        if storage.kind == "before":
+            self._storage_dies()
+        begin = time.monotonic()
+        vm.send(f"{command or self._command(verb)}\n")
+        storage_thread.start()
+        ends, last = VERBS[verb]
+        try:
+            vm.console.wait_for(last, limit - (time.monotonic() - begin), since)
+            seconds = time.monotonic() - begin
+            if ends:
+                equal(vm.wait_exit(30), ends, "why QEMU ends")
+            else:
+                check(vm.running(), "a server that was halted stays as it is")
+                vm.kill()
+        finally:
+            self._stopped = True
+            storage_thread.join(30)
+        self._check_console(vm.console.text[since:], storage)
+        self._check_disk(storage)
+        return seconds
+
+    def _command(self, verb):
+        return f"systemctl {verb}" if self.init == SYSTEMD else verb
+
+    _stopped = False
+
+    def _storage(self, storage, since):
+        """Beside the way down."""
+        if storage.kind == "alive":
+            return
+        if storage.kind != "before":
+            self.vm.console.wait_for(BEGINS[self.init], LIMIT, since)
+            self._wait(storage.delay)
+            self._storage_dies(silently=storage.kind == "lost")
+        if storage.comes_back:
+            self._wait(AWAY)
+            self._storage_returns()
+
+    def _wait(self, seconds):
+        """A server that is down by then is not waited for."""
+        deadline = time.monotonic() + seconds
+        while not self._stopped and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _storage_dies(self, silently=False):
+        if silently:
+            self.bench.network.blackhole(self.bench.first_nic.host)
+            return
+        self.bench.server.kill()
+        if self.nfs:
+            self.nfs.kill()
+
+    def _storage_returns(self):
+        self.bench.server.start()
+        if self.nfs:
+            self.nfs.start()
+
+    # What is left
+
+    def _check_console(self, text, storage):
+        absent(text, r"Kernel panic(?!.*VFS: Unable to mount root fs)|BUG:|Oops:|Call Trace", "what the kernel says on the way down")
+        if storage.comes_back:
+            absent(text, r"I/O error, dev nbd0|EXT4-fs error|Buffer I/O error on dev", "what the kernel says on the way down")
+
+    def disconnects(self):
+        """NBD_CMD_DISC that were sent to the storage server."""
+        return self.listener.output().count("NBD_CMD_DISC")
+
+    def _check_disk(self, storage):
+        disk = self.bench.disk
+        if self.nfs:
+            self.nfs.stop()
+        if storage.comes_back:
+            if not self.image.endswith("-plain"):
+                equal(self.disconnects(), 1, "NBD_CMD_DISC that the storage server got")
+            header = subprocess.run([find("dumpe2fs"), "-h", disk], check=True, capture_output=True, text=True).stdout
+            absent(header, "needs_recovery", "the file system was unmounted, or is read-only")
+            contains(header, r"^Filesystem state: +clean$", "the file system")
+            fsck = subprocess.run([find("e2fsck"), "-fn", disk], capture_output=True, text=True, check=False)
+            equal(fsck.returncode, 0, f"e2fsck -fn: {fsck.stdout}{fsck.stderr}")
+        else:
+            fsck = subprocess.run([find("e2fsck"), "-fp", disk], capture_output=True, text=True, check=False)
+            check(fsck.returncode in (0, 1), f"e2fsck -fp ends with {fsck.returncode}: {fsck.stdout}{fsck.stderr}")
+        for path, wanted in self.sums.items():
+            if storage.comes_back or path == SYNCED:
+                equal(self._sum(path), wanted, f"checksum of {path}")
+
+    def _sum(self, path):
+        copy = os.path.join(self.bench.folder, "file")
+        subprocess.run([find("debugfs"), "-R", f"dump {path} {copy}", self.bench.disk], check=True, capture_output=True)
+        try:
+            return subprocess.run(["sha256sum", copy], check=True, capture_output=True, text=True).stdout.split()[0]
+        finally:
+            os.unlink(copy)
