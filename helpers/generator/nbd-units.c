@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "drop-in.h"
+#include "host-unit.h"
 #include "log.h"
 #include "nbd-units.h"
 #include "string-util.h"
@@ -38,9 +39,17 @@ static int nbd_unit_write(const Boot *b, UnitFile *u, unsigned index) {
         return unit_file_write(u, b->unit_fd, path);
 }
 
+static int copy_unit(const Boot *b) {
+        return host_unit_copy(b, "scaleway-nbd@.service", "what looks after the NBD volumes will end soon after the switch");
+}
+
 int nbd_write_root(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         int r;
+
+        r = copy_unit(b);
+        if (r < 0)
+                return r;
 
         r = nbd_unit_new(b->root.uri, b->root.identifier, b->root.uri_origin, &u);
         if (r < 0)
@@ -201,5 +210,7 @@ int nbd_write_others(const Boot *b) {
         if (n == 0)
                 return 0;
         r = write_target(b, attached);
+        if (r >= 0)
+                r = copy_unit(b);
         return r < 0 ? r : 1;
 }

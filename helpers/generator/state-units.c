@@ -2,14 +2,12 @@
 /* The units that tell the control plane how far the boot is. */
 
 #include "drop-in.h"
-#include "fileio.h"
+#include "host-unit.h"
 #include "log.h"
 #include "paths.h"
 #include "state-units.h"
 #include "string-util.h"
 #include "wait-units.h"
-
-#define UNIT_SIZE_MAX (64U * 1024U)
 
 bool states_are_signalled(const Boot *b) {
         static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
@@ -28,30 +26,6 @@ bool failure_is_signalled(const Boot *b) {
 
         return states_are_signalled(b) || (options_get_bool(b->options, OPTION_IS_IN_KEXEC) &&
                                            options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
-}
-
-/* A signal that is still under way at switch-root goes on after it, provided that the host's systemd knows the unit:
- * nothing but /run is common to both. */
-static int copy_state_template(const Boot *b) {
-        const char *seam = secure_getenv("SCALEWAY_UNIT_DIR");
-        _cleanup_(unit_file_freep) UnitFile *u = NULL;
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
-
-        r = asprintf_to(&path, "%s/scaleway-state@.service", seam ?: SHIPPED_UNITS);
-        if (r < 0)
-                return r;
-        r = read_file(path, UNIT_SIZE_MAX, &text, NULL);
-        if (r < 0) {
-                log_warning_errno(r, "Cannot copy '%s', a late state signal will end at switch-root: %m", path);
-                return 0;
-        }
-        r = unit_file_new(&u);
-        if (r < 0)
-                return r;
-
-        unit_file_text(u, text);
-        return unit_file_write(u, b->unit_fd, "scaleway-state@.service");
 }
 
 /* "booted" is said when there is a root to switch to. A condition and not a dependency: the isolate before the switch stops
@@ -119,7 +93,8 @@ int state_units_write(const Boot *b) {
         if (!states_are_signalled(b))
                 return 0;
 
-        r = copy_state_template(b);
+        /* A signal that is still under way at switch-root goes on after it. */
+        r = host_unit_copy(b, "scaleway-state@.service", "a late state signal will end at switch-root");
         if (r < 0)
                 return r;
         r = early ? signal_before_pre_shell(b) : order_booted(b);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -21,9 +22,10 @@
 #define BUSY_TIMEOUT_USEC (5 * USEC_PER_SEC)
 #define BUSY_PAUSE_USEC (50 * USEC_PER_MSEC)
 #define BLOCK_SIZE_MIN 512U
-/* Measured: with TIMEOUT=0 in CONNECT this resends what was under way within 2 s of a reconnect, and does not end the
- * connection to a server that needs longer for an answer. */
-#define IO_TIMEOUT_MSEC 2000U
+/* With TIMEOUT=0 in CONNECT this is after how long the kernel looks again at a request that was under way when the link was lost, and sends
+ * it over the new one; it does not end the connection to a server that needs longer for an answer. The kernel rounds up by as much as a
+ * second, so what was under way goes on at most 1.5 s after a reconnect. */
+#define IO_TIMEOUT_MSEC 500U
 
 /* Outcome of one try. reason completes "Cannot attach nbd0 to '...': ". */
 typedef struct Try {
@@ -62,8 +64,8 @@ static bool same_volume(const AttachOptions *o, const NbdStatus *s, const NbdRec
         return o->identifier || streq_ptr(record->uri, o->uri_text);
 }
 
-/* Returns 1 if the volume is attached already, 0 if the device is free, -EBUSY if something else is there. */
-static int check_attached(const AttachOptions *o, Try *t) {
+/* Returns 1 and its record if the volume is attached already, 0 if the device is free, -EBUSY if something else is there. */
+static int check_attached(const AttachOptions *o, NbdRecord *ret, Try *t) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
         _cleanup_(nbd_status_done) NbdStatus s = {};
         _cleanup_free_ char *other = NULL;
@@ -79,8 +81,11 @@ static int check_attached(const AttachOptions *o, Try *t) {
         if (r < 0)
                 return try_fail(t, -EBUSY, /* permanent= */ false,
                                 "the device is attached by another program, or was detached while it was open");
-        if (same_volume(o, &s, &record))
+        if (same_volume(o, &s, &record)) {
+                *ret = record;
+                record = (NbdRecord) {};
                 return 1;
+        }
 
         other = printable(record.uri, URI_PRINT_MAX);
         return try_fail(t, -EBUSY, /* permanent= */ true,
@@ -172,13 +177,20 @@ static int finish_device(NbdNetlink *n, unsigned index, Try *t) {
         return try_fail(t, r, /* permanent= */ true, "/dev/nbd%u did not become ready (%s)", index, strerror(-r));
 }
 
-static int try_attach(const AttachOptions *o, usec_t timeout, NbdRecord *record, Try *t) {
+/* What a supervisor takes over: the socket, and how to get to the server again. */
+static void keep_link(NbdExport *e, Attached *a) {
+        a->fd = TAKE_FD(e->fd);
+        a->record.has_path = network_path_find(a->fd, &a->record.path) >= 0;
+}
+
+static int try_attach(const AttachOptions *o, usec_t timeout, Attached *a, Try *t) {
+        NbdRecord *record = &a->record;
         _cleanup_(netlink_closep) NbdNetlink *n = NULL;
         _cleanup_(nbd_export_done) NbdExport e = { .fd = -EBADF };
         NbdConnection c;
         int r;
 
-        r = check_attached(o, t);
+        r = check_attached(o, record, t);
         if (r < 0)
                 return r;
         t->already = r > 0;
@@ -211,14 +223,20 @@ static int try_attach(const AttachOptions *o, usec_t timeout, NbdRecord *record,
         record->block_size = c.block_size;
         record->flags = c.flags;
         record->oldstyle = e.oldstyle;
+        keep_link(&e, a);
         return 0;
 }
 
 static int report_attached(const AttachOptions *o, const char *uri, NbdRecord *record) {
         int r;
 
-        record->uri = (char *) o->uri_text;
-        record->identifier = (char *) o->identifier;
+        r = strdup_to(&record->uri, o->uri_text);
+        if (r >= 0)
+                r = strdup_to(&record->identifier, o->identifier);
+        if (r < 0)
+                return log_oom();
+
+        record->time = record->since = (uint64_t) time(NULL);
         r = nbd_record_write(o->index, record);
         if (r < 0)
                 log_warning_errno(r, "nbd%u: failed to write the record of the volume, ignoring: %m", o->index);
@@ -228,7 +246,37 @@ static int report_attached(const AttachOptions *o, const char *uri, NbdRecord *r
         return 0;
 }
 
+static int hand_over(const AttachOptions *o, const char *uri, bool already, Attached *a, Attached *ret) {
+        int r;
+
+        if (already)
+                log_notice("nbd%u: already attached to '%s'", o->index, uri);
+        else {
+                r = report_attached(o, uri, &a->record);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = *a;
+        *a = (Attached) { .fd = -EBADF };
+        return 0;
+}
+
+void attached_done(Attached *a) {
+        if (!a)
+                return;
+
+        a->fd = safe_close(a->fd);
+        nbd_record_done(&a->record);
+}
+
 int attach_volume(const AttachOptions *o) {
+        _cleanup_(attached_done) Attached a = { .fd = -EBADF };
+
+        return attach_volume_keep(o, &a);
+}
+
+int attach_volume_keep(const AttachOptions *o, Attached *ret) {
         usec_t begin = now_usec(), deadline = begin + o->timeout, pause = PAUSE_FIRST_USEC, next_warning = 0;
         _cleanup_free_ char *uri = NULL;
         unsigned n_permanent = 0;
@@ -239,17 +287,13 @@ int attach_volume(const AttachOptions *o) {
 
         for (unsigned n = 1;; n++) {
                 _cleanup_(try_done) Try t = {};
-                NbdRecord record = {};
+                _cleanup_(attached_done) Attached a = { .fd = -EBADF };
                 usec_t now = now_usec();
                 int r;
 
-                r = try_attach(o, MAX(now < deadline ? deadline - now : 0, USEC_PER_SEC), &record, &t);
-                if (r >= 0 && t.already) {
-                        log_notice("nbd%u: already attached to '%s'", o->index, uri);
-                        return 0;
-                }
+                r = try_attach(o, MAX(now < deadline ? deadline - now : 0, USEC_PER_SEC), &a, &t);
                 if (r >= 0)
-                        return report_attached(o, uri, &record);
+                        return hand_over(o, uri, t.already, &a, ret);
 
                 now = now_usec();
                 n_permanent += t.permanent;
@@ -267,32 +311,4 @@ int attach_volume(const AttachOptions *o) {
                 sleep_usec(MIN(pause, deadline - now));
                 pause = MIN(pause * 2, PAUSE_MAX_USEC);
         }
-}
-
-int detach_volume(unsigned index) {
-        _cleanup_(netlink_closep) NbdNetlink *n = NULL;
-        _cleanup_(nbd_status_done) NbdStatus s = {};
-        int r;
-
-        r = nbd_status_read(index, &s);
-        if (r < 0)
-                return log_error_errno(r, "Cannot detach nbd%u: sysfs cannot be read: %m", index);
-
-        if (s.pid > 0) {
-                r = nbd_netlink_open(&n);
-                if (r >= 0)
-                        r = nbd_netlink_disconnect(n, index);
-                /* EINVAL: the device has gone since. */
-                if (r < 0 && r != -EINVAL)
-                        return log_error_errno(r, "Cannot detach nbd%u: the kernel does not disconnect it: %m", index);
-                if (nbd_wait_free(index) < 0)
-                        log_warning("nbd%u: disconnected, but a program still has it open.", index);
-        }
-
-        r = nbd_record_remove(index);
-        if (r < 0)
-                log_warning_errno(r, "nbd%u: failed to remove the record of the volume, ignoring: %m", index);
-
-        log_notice(s.pid > 0 ? "nbd%u: detached" : "nbd%u: not attached", index);
-        return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Attaches NBD volumes to /dev/nbdN, and detaches, checks, lists.
+/* Attaches NBD volumes to /dev/nbdN, looks after their links, and detaches, checks, lists.
  *
  * As scaleway-nbd@N.service it runs after the network is up and before the root file system is mounted (volume 0) or
  * used (the others). It expects the URI in its arguments and the kernel's NBD driver loaded. It leaves /dev/nbdN with
- * the connection in the kernel, which from then on needs no process, and RUN_NBD_DIR/N.json. */
+ * the connection in the kernel and RUN_NBD_DIR/N.json, and stays, until the device is detached, to connect it again
+ * (supervise.c). By hand, attach leaves no process. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -19,14 +20,14 @@
 #include "nbd-status.h"
 #include "parse-util.h"
 #include "string-util.h"
+#include "supervise.h"
+#include "verbs.h"
 
-#define URI_PRINT_MAX 300U
 #define ATTACH_TIMEOUT_SEC 300U
 #define TIMEOUT_SEC_MAX 31536000U
 #define DEAD_TIMEOUT_ROOT_SEC 315360000U /* ten years: waiting is all that a system without its root can do */
 #define DEAD_TIMEOUT_OTHER_SEC 600U
 #define DEAD_TIMEOUT_SEC_MAX 1000000000U /* the kernel counts in ticks of a clock of up to 1000 Hz, far below 2^64 */
-#define EXIT_FREE 2
 
 typedef struct Verb {
         const char *name;
@@ -46,26 +47,13 @@ static unsigned arg_timeout = 0; /* seconds; 0: the verb's default */
 static unsigned arg_dead_timeout = 0;
 static bool arg_dead_timeout_set = false;
 static bool arg_read_only = false;
+static bool arg_json = false;
 
 static const Verb *arg_verb = NULL;
 static char **arg_arguments = NULL;
 
-static int parse_index(const char *s, unsigned *ret) {
-        int r;
-
-        r = nbd_index_parse(s, ret);
-        if (r < 0) {
-                _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
-
-                return log_error_errno(r, "'%s' is no NBD device: say 0 to %u, or nbdN, or /dev/nbdN", p ?: "",
-                                       NBD_INDEX_MAX);
-        }
-
-        return 0;
-}
-
 static int parse_uri(const char *s, ExportUri *ret) {
-        _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
+        _cleanup_free_ char *p = printable(s, NBD_URI_PRINT_MAX);
         int r;
 
         r = export_uri_parse(s, ret);
@@ -100,7 +88,7 @@ static int parse_volume(const char *index, const char *uri, Volumes *v) {
                 .read_only = arg_read_only,
         };
 
-        r = parse_index(index, &o->index);
+        r = verb_parse_index(index, &o->index);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < v->n; i++)
@@ -134,91 +122,23 @@ static int verb_attach(char *arguments[]) {
         return attach_volumes(v.options, v.n);
 }
 
-/* A volume that does not go does not keep the others. */
-static int detach_all(void) {
-        int result = 0;
+/* verbs.c takes the option as an argument. */
+static int verb_status_or_json(char *arguments[]) {
+        static char json[] = "--json";
+        char *with_json[] = { json, NULL };
 
-        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
-                _cleanup_(nbd_status_done) NbdStatus s = {};
-                int r;
-
-                r = nbd_status_read(i, &s);
-                if (r < 0)
-                        r = log_error_errno(r, "Cannot detach nbd%u: sysfs cannot be read: %m", i);
-                else if (nbd_status_attached(&s))
-                        r = detach_volume(i);
-                if (r < 0)
-                        result = r;
-        }
-
-        return result;
+        return verb_status(arg_json ? with_json : arguments);
 }
 
-static int verb_detach(char *arguments[]) {
-        unsigned index;
+static int verb_supervise(char *arguments[]) {
+        static char program_name[] = "scaleway-nbd";
+        _cleanup_(volumes_done) Volumes v = {};
         int r;
 
-        if (streq(arguments[0], "all"))
-                return detach_all();
-
-        r = parse_index(arguments[0], &index);
-        return r < 0 ? r : detach_volume(index);
-}
-
-static int verb_check(char *arguments[]) {
-        _cleanup_(nbd_status_done) NbdStatus s = {};
-        unsigned index;
-        int r;
-
-        r = parse_index(arguments[0], &index);
-        if (r < 0)
-                return r;
-        r = nbd_status_read(index, &s);
-        if (r < 0)
-                return log_error_errno(r, "Cannot check nbd%u: sysfs cannot be read: %m", index);
-        if (!nbd_status_attached(&s))
-                return EXIT_FREE;
-
-        printf("%llu\n", (unsigned long long) s.pid);
-        return 0;
-}
-
-static int list_one(unsigned index) {
-        _cleanup_(nbd_status_done) NbdStatus s = {};
-        _cleanup_(nbd_record_done) NbdRecord record = {};
-        _cleanup_free_ char *uri = NULL, *backend = NULL;
-        int r;
-
-        r = nbd_status_read(index, &s);
-        if (r < 0)
-                return log_error_errno(r, "Cannot list nbd%u: sysfs cannot be read: %m", index);
-        if (!nbd_status_attached(&s))
-                return 0;
-
-        r = nbd_record_read(index, &record);
-        if (r < 0 && r != -ENOENT)
-                log_warning_errno(r, "nbd%u: failed to read the record of the volume, ignoring: %m", index);
-
-        uri = printable(record.uri ?: "-", URI_PRINT_MAX);
-        backend = printable(s.backend ?: "-", URI_PRINT_MAX);
-        if (!uri || !backend)
-                return log_oom();
-
-        printf("nbd%u %llu %s %s\n", index, (unsigned long long) s.size, uri, backend);
-        return 0;
-}
-
-static int verb_list(char *arguments[]) {
-        int result = 0;
-
-        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
-                int r = list_one(i);
-
-                if (r < 0)
-                        result = r;
-        }
-
-        return result;
+        /* The unit calls it @xnbd-client, for others to find it by that. In the log it has its own name. */
+        program_invocation_short_name = program_name;
+        r = parse_volume(arguments[0], arguments[1], &v);
+        return r < 0 ? r : supervise_volume(v.options);
 }
 
 static void print_flags(uint16_t flags) {
@@ -238,7 +158,7 @@ static void print_flags(uint16_t flags) {
 static int verb_probe(char *arguments[]) {
         _cleanup_(export_uri_done) ExportUri uri = {};
         _cleanup_(nbd_export_done) NbdExport e = { .fd = -EBADF };
-        _cleanup_free_ char *p = printable(arguments[0], URI_PRINT_MAX), *reason = NULL;
+        _cleanup_free_ char *p = printable(arguments[0], NBD_URI_PRINT_MAX), *reason = NULL;
         int r;
 
         r = parse_uri(arguments[0], &uri);
@@ -263,6 +183,10 @@ static void help(void) {
                "%s detach N|all               detach /dev/nbdN, or all of them\n"
                "%s check N                    exit 0 and print a pid if attached, 2 if free\n"
                "%s list                       one line a volume: device, bytes, URI, identifier\n"
+               "%s status [--json]            one line a volume: its link, reconnects, last reason\n"
+               "%s resize N                   take the size that the server's export has grown to\n"
+               "%s [OPTION...] supervise N URI\n"
+               "                             attach, then stay and connect again what is lost\n"
                "%s [OPTION...] probe URI      ask the server, print what it offers\n"
                "\n"
                "  -h --help                  show this text\n"
@@ -271,7 +195,9 @@ static void help(void) {
                "     --timeout=SECONDS       for all tries together; default %u, probe: 10\n"
                "     --dead-timeout=SECONDS  how long I/O waits for a lost server; default\n"
                "                             %u for volume 0, else %u\n"
-               "     --read-only             attach read-only\n",
+               "     --read-only             attach read-only\n"
+               "     --json                  for status: a JSON array\n",
+               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
                program_invocation_short_name, program_invocation_short_name, ATTACH_TIMEOUT_SEC, DEAD_TIMEOUT_ROOT_SEC,
                DEAD_TIMEOUT_OTHER_SEC);
@@ -283,7 +209,7 @@ static int parse_seconds(const char *option, const char *s, unsigned min, unsign
 
         r = parse_unsigned(s, &v);
         if (r < 0 || v < min || v > max) {
-                _cleanup_free_ char *p = printable(s, URI_PRINT_MAX);
+                _cleanup_free_ char *p = printable(s, NBD_URI_PRINT_MAX);
 
                 return log_error_errno(EINVAL, "--%s= takes %u to %u seconds, not '%s'", option, min, max, p ?: "");
         }
@@ -312,6 +238,9 @@ static int parse_verb(int argc, char *argv[]) {
                 { "check",  1, 1,                   verb_check  },
                 { "list",   0, 0,                   verb_list   },
                 { "probe",  1, 1,                   verb_probe  },
+                { "resize", 1, 1, verb_resize },
+                { "status", 0, 0, verb_status_or_json },
+                { "supervise", 2, 2, verb_supervise },
         };
 
         for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++)
@@ -324,11 +253,11 @@ static int parse_verb(int argc, char *argv[]) {
                         return 1;
                 }
 
-        return log_error_errno(EINVAL, "Say one of attach, detach, check, list, probe; see --help");
+        return log_error_errno(EINVAL, "Say one of attach, supervise, detach, check, list, status, resize, probe; see --help");
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY };
+        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY, ARG_JSON };
         static const struct option options[] = {
                 { "help",         no_argument,       NULL, 'h'              },
                 { "version",      no_argument,       NULL, ARG_VERSION      },
@@ -336,6 +265,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "timeout",      required_argument, NULL, ARG_TIMEOUT      },
                 { "dead-timeout", required_argument, NULL, ARG_DEAD_TIMEOUT },
                 { "read-only",    no_argument,       NULL, ARG_READ_ONLY    },
+                { "json",         no_argument,       NULL, ARG_JSON         },
                 {}
         };
         int c, r = 0;
@@ -360,6 +290,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_READ_ONLY:
                         arg_read_only = true;
+                        break;
+                case ARG_JSON:
+                        arg_json = true;
                         break;
                 default:
                         /* getopt_long() has said what is wrong. */

@@ -17,6 +17,7 @@
 #include "string-util.h"
 #include "tcp-connect.h"
 
+#define WATCHDOG_STACK_SIZE (128U << 10)
 #define REASON_MAX 200U /* bytes of a reason that may come from a server: one console line */
 
 /* What the kernel makes use of; the same set whichever style the server is. */
@@ -108,6 +109,12 @@ int nbd_socket_tune(int fd) {
         return 0;
 }
 
+int nbd_socket_be_patient(int fd) {
+        static const int none = 0;
+
+        return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none)) < 0 ? -errno : 0;
+}
+
 int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret_fd, char **ret_reason) {
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -146,13 +153,21 @@ static void *watchdog_thread(void *userdata) {
 }
 
 static int watchdog_start(Watchdog *w, int fd, usec_t deadline) {
+        pthread_attr_t attributes;
         int k;
 
         *w = (Watchdog) { .deadline = deadline, .fd = fd, .event_fd = eventfd(0, EFD_CLOEXEC) };
         if (w->event_fd < 0)
                 return -errno;
 
-        k = pthread_create(&w->thread, NULL, watchdog_thread, w);
+        /* A program that has its memory locked gets all of a stack at once, and the default is 8 MiB. */
+        k = pthread_attr_init(&attributes);
+        if (k == 0) {
+                k = pthread_attr_setstacksize(&attributes, WATCHDOG_STACK_SIZE);
+                if (k == 0)
+                        k = pthread_create(&w->thread, &attributes, watchdog_thread, w);
+                (void) pthread_attr_destroy(&attributes);
+        }
         if (k != 0)
                 w->event_fd = safe_close(w->event_fd);
         return -k;

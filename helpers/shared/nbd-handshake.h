@@ -31,6 +31,10 @@ void nbd_export_done(NbdExport *e);
  * new one needs them. Returns 0 or a negative errno. */
 _must_check_ int nbd_socket_tune(int fd);
 
+/* Takes back that part of it which also ends the connection to a server that lives but takes no data for a while: for whoever looks
+ * after the link. Returns 0 or a negative errno. */
+_must_check_ int nbd_socket_be_patient(int fd);
+
 /* TCP connection to host (address or name) within timeout; names are resolved by getaddrinfo(), which has time-outs of
  * its own, see RES_OPTIONS in resolv.conf(5). *ret_fd is tuned, non-blocking, CLOEXEC. */
 _must_check_ int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret_fd, char **ret_reason);

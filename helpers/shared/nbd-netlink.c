@@ -15,6 +15,7 @@ struct NbdNetlink {
         struct mnl_socket *socket;
         uint32_t sequence;
         uint16_t family;
+        uint32_t group; /* of the multicasts, 0 if the kernel names none */
         uint8_t buffer[NBD_MESSAGE_MAX] __attribute__((aligned(8)));
 };
 
@@ -45,11 +46,30 @@ static struct nlmsghdr *put_headers(void *buffer, uint16_t type, uint32_t sequen
         return m;
 }
 
+static void put_socket(struct nlmsghdr *m, int fd) {
+        struct nlattr *sockets, *item;
+
+        sockets = mnl_attr_nest_start(m, NBD_ATTR_SOCKETS);
+        item = mnl_attr_nest_start(m, NBD_SOCK_ITEM);
+        mnl_attr_put_u32(m, NBD_SOCK_FD, (uint32_t) fd);
+        mnl_attr_nest_end(m, item);
+        mnl_attr_nest_end(m, sockets);
+}
+
+static int put_identifier(struct nlmsghdr *m, const char *identifier) {
+        if (isempty(identifier))
+                return 0;
+        if (strlen(identifier) > NBD_IDENTIFIER_MAX ||
+            !mnl_attr_put_strz_check(m, NBD_MESSAGE_MAX, NBD_ATTR_BACKEND_IDENTIFIER, identifier))
+                return -EMSGSIZE;
+
+        return 0;
+}
+
 /* CONNECT with all that the kernel should not choose itself. TIMEOUT is 0 and not left out: an absent one means what
  * the last user of this index had set, and a positive one ends the connection to a server that is slow but alive. No
  * client flags: DISCONNECT_ON_CLOSE would cut the device when udev, its first reader, closes it. */
 int nbd_message_connect(void *buffer, uint16_t family, uint32_t sequence, const NbdConnection *c) {
-        struct nlattr *sockets, *item;
         struct nlmsghdr *m;
 
         assert(buffer);
@@ -64,18 +84,26 @@ int nbd_message_connect(void *buffer, uint16_t family, uint32_t sequence, const 
         mnl_attr_put_u64(m, NBD_ATTR_SERVER_FLAGS, c->flags);
         mnl_attr_put_u64(m, NBD_ATTR_CLIENT_FLAGS, 0);
 
-        sockets = mnl_attr_nest_start(m, NBD_ATTR_SOCKETS);
-        item = mnl_attr_nest_start(m, NBD_SOCK_ITEM);
-        mnl_attr_put_u32(m, NBD_SOCK_FD, (uint32_t) c->fd);
-        mnl_attr_nest_end(m, item);
-        mnl_attr_nest_end(m, sockets);
+        put_socket(m, c->fd);
+        return put_identifier(m, c->identifier);
+}
 
-        if (!isempty(c->identifier) &&
-            (strlen(c->identifier) > NBD_IDENTIFIER_MAX ||
-             !mnl_attr_put_strz_check(m, NBD_MESSAGE_MAX, NBD_ATTR_BACKEND_IDENTIFIER, c->identifier)))
-                return -EMSGSIZE;
+/* Nothing but what is named here: a size that differs freezes the queue before the socket is there, and then nothing ends
+ * that but the time-out for dead connections. */
+int nbd_message_reconnect(void *buffer, uint16_t family, uint32_t sequence, unsigned index, int fd, const char *identifier) {
+        struct nlmsghdr *m = put_headers(buffer, family, sequence, NBD_CMD_RECONFIGURE, NBD_GENL_VERSION);
 
-        return 0;
+        mnl_attr_put_u32(m, NBD_ATTR_INDEX, index);
+        put_socket(m, fd);
+        return put_identifier(m, identifier);
+}
+
+int nbd_message_resize(void *buffer, uint16_t family, uint32_t sequence, unsigned index, uint64_t size, const char *identifier) {
+        struct nlmsghdr *m = put_headers(buffer, family, sequence, NBD_CMD_RECONFIGURE, NBD_GENL_VERSION);
+
+        mnl_attr_put_u32(m, NBD_ATTR_INDEX, index);
+        mnl_attr_put_u64(m, NBD_ATTR_SIZE_BYTES, size);
+        return put_identifier(m, identifier);
 }
 
 void nbd_message_get_family(void *buffer, uint32_t sequence) {
@@ -98,6 +126,33 @@ int nbd_message_parse_family(const struct nlmsghdr *m, uint16_t *ret) {
                         *ret = mnl_attr_get_u16(a);
                         return 0;
                 }
+
+        return -ENODATA;
+}
+
+/* CTRL_ATTR_MCAST_GROUPS { 1 { CTRL_ATTR_MCAST_GRP_NAME, CTRL_ATTR_MCAST_GRP_ID }, ... } */
+int nbd_message_parse_group(const struct nlmsghdr *m, uint32_t *ret) {
+        const struct nlattr *groups, *item, *a;
+
+        mnl_attr_for_each(groups, m, sizeof(struct genlmsghdr)) {
+                if (mnl_attr_get_type(groups) != CTRL_ATTR_MCAST_GROUPS)
+                        continue;
+                mnl_attr_for_each_nested(item, groups) {
+                        const struct nlattr *name = NULL, *id = NULL;
+
+                        mnl_attr_for_each_nested(a, item) {
+                                if (mnl_attr_get_type(a) == CTRL_ATTR_MCAST_GRP_NAME &&
+                                    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                                        name = a;
+                                if (mnl_attr_get_type(a) == CTRL_ATTR_MCAST_GRP_ID && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+                                        id = a;
+                        }
+                        if (name && id && streq(mnl_attr_get_str(name), NBD_GENL_MCAST_GROUP_NAME)) {
+                                *ret = mnl_attr_get_u32(id);
+                                return 0;
+                        }
+                }
+        }
 
         return -ENODATA;
 }
@@ -165,7 +220,12 @@ static int transact(NbdNetlink *n, AnswerHandler handler, void *userdata) {
 }
 
 static int on_family(const struct nlmsghdr *m, void *userdata) {
-        return nbd_message_parse_family(m, userdata);
+        NbdNetlink *n = userdata;
+
+        /* Only who watches needs it, and that one asks whether there is one. */
+        if (nbd_message_parse_group(m, &n->group) < 0)
+                n->group = 0;
+        return nbd_message_parse_family(m, &n->family);
 }
 
 static int on_status(const struct nlmsghdr *m, void *userdata) {
@@ -194,7 +254,7 @@ int nbd_netlink_open(NbdNetlink **ret) {
         }
 
         nbd_message_get_family(n->buffer, ++n->sequence);
-        r = transact(n, on_family, &n->family);
+        r = transact(n, on_family, n);
         if (r < 0) {
                 nbd_netlink_close(n);
                 return r;
@@ -223,6 +283,36 @@ int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c) {
                 return r;
 
         return transact(n, NULL, NULL);
+}
+
+int nbd_netlink_reconnect(NbdNetlink *n, unsigned index, int fd, const char *identifier) {
+        int r;
+
+        assert(n);
+
+        r = nbd_message_reconnect(n->buffer, n->family, ++n->sequence, index, fd, identifier);
+        if (r < 0)
+                return r;
+
+        return transact(n, NULL, NULL);
+}
+
+int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char *identifier) {
+        int r;
+
+        assert(n);
+
+        r = nbd_message_resize(n->buffer, n->family, ++n->sequence, index, size, identifier);
+        if (r < 0)
+                return r;
+
+        return transact(n, NULL, NULL);
+}
+
+uint32_t nbd_netlink_group(const NbdNetlink *n) {
+        assert(n);
+
+        return n->group;
 }
 
 int nbd_netlink_disconnect(NbdNetlink *n, unsigned index) {

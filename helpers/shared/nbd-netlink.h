@@ -31,6 +31,15 @@ void nbd_netlink_close(NbdNetlink *n);
 /* Among the kernel's errors: -EBUSY the device is connected or somebody (udev) has it open, -EPERM no CAP_SYS_ADMIN,
  * -EINVAL something in c. */
 _must_check_ int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c);
+/* Hands the kernel a new socket, in the transmission phase, in the place of one that is dead. The kernel says 0 also if it knows of no dead one,
+ * and then drops this one: wait for its news of the link's death (nbd-watch.h) before, or say it again after. -EINVAL: the device was
+ * disconnected meanwhile, or identifier is not the one it was connected with. */
+_must_check_ int nbd_netlink_reconnect(NbdNetlink *n, unsigned index, int fd, const char *identifier);
+/* Another size, a multiple of the block size, for a device whose link is alive. If that dies meanwhile, this may not return before the
+ * dead_timeout of the connection is over. */
+_must_check_ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char *identifier);
+/* The multicast group for news of dead links, 0 if the kernel names none. */
+uint32_t nbd_netlink_group(const NbdNetlink *n);
 /* Ends the connection whether the device is in use or not. A device that exists but is free is no error; -EINVAL if it
  * does not exist. */
 _must_check_ int nbd_netlink_disconnect(NbdNetlink *n, unsigned index);
@@ -40,6 +49,10 @@ _must_check_ int nbd_netlink_status(NbdNetlink *n, unsigned index, bool *ret_con
 
 /* The messages by themselves, for tests. buffer has NBD_MESSAGE_MAX bytes. -EMSGSIZE if the identifier does not fit. */
 _must_check_ int nbd_message_connect(void *buffer, uint16_t family, uint32_t sequence, const NbdConnection *c);
+_must_check_ int nbd_message_reconnect(void *buffer, uint16_t family, uint32_t sequence, unsigned index, int fd,
+                                       const char *identifier);
+_must_check_ int nbd_message_resize(void *buffer, uint16_t family, uint32_t sequence, unsigned index, uint64_t size,
+                                    const char *identifier);
 void nbd_message_get_family(void *buffer, uint32_t sequence);
 void nbd_message_index(void *buffer, uint16_t family, uint32_t sequence, uint8_t command, unsigned index);
 
@@ -47,4 +60,5 @@ struct nlmsghdr;
 
 /* Answers: -ENODATA if what is asked for is not in the message. */
 _must_check_ int nbd_message_parse_family(const struct nlmsghdr *m, uint16_t *ret);
+_must_check_ int nbd_message_parse_group(const struct nlmsghdr *m, uint32_t *ret);
 _must_check_ int nbd_message_parse_status(const struct nlmsghdr *m, unsigned index, bool *ret_connected);

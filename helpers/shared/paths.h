@@ -33,3 +33,7 @@ const char *sysroot_path(void);
 #define RUN_MOTD "scaleway/motd"                         /* the same in words, for who logs in */
 #define RUN_SSHD_DIR "scaleway/sshd"                     /* host key and authorized keys of the initrd's ssh server */
 #define RUN_NBD_DIR "scaleway/nbd"                       /* N.json for each attached volume */
+#define RUN_NFS_JSON "scaleway/nfs.json"                 /* the way to the NFS server of the root */
+#define RUN_SHUTDOWN_DIR "scaleway/shutdown"             /* a file named reboot, poweroff, halt or kexec: that is under way */
+#define RUN_EXIT "scaleway/exit"                         /* exists: the way back has begun, scaleway-exit(8) */
+#define RUN_INITRAMFS "initramfs"                        /* a tmpfs with the way back, not below /run/scaleway: images know it there */

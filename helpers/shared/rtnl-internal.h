@@ -5,7 +5,7 @@
 
 #include "macro.h"
 
-/* What rtnl.c and rtnl-nic.c share, and nobody else. */
+/* What rtnl.c, rtnl-nic.c and network-path.c share, and nobody else. */
 
 /* Sends the request and hands each answer to the callback (may be NULL) until the kernel says that it is the last. Returns
  * 0 or a negative errno, -ETIMEDOUT if the kernel does not answer within 5 s. */

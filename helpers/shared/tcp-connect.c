@@ -31,16 +31,16 @@ static int wait_connected(int fd, usec_t deadline) {
         return k == 0 ? -ETIMEDOUT : 0;
 }
 
-static int connect_address(const struct addrinfo *ai, usec_t deadline, int *ret_fd) {
+static int connect_address(const struct sockaddr *address, socklen_t size, usec_t deadline, int *ret_fd) {
         _cleanup_close_ int fd = -EBADF;
         socklen_t n = sizeof(int);
         int r, error = 0;
 
-        fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+        fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
         if (fd < 0)
                 return -errno;
 
-        if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
+        if (connect(fd, address, size) < 0) {
                 if (errno != EINPROGRESS)
                         return -errno;
                 r = wait_connected(fd, deadline);
@@ -86,6 +86,13 @@ static int resolve(const char *host, uint16_t port, int family, struct addrinfo 
         return -EHOSTUNREACH;
 }
 
+int tcp_connect_address(const struct sockaddr *address, socklen_t size, usec_t timeout, int *ret_fd) {
+        assert(address);
+        assert(ret_fd);
+
+        return connect_address(address, size, now_usec() + timeout, ret_fd);
+}
+
 int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int *ret_fd, char **ret_reason) {
         struct addrinfo *list;
         usec_t deadline;
@@ -109,7 +116,7 @@ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int
         for (struct addrinfo *ai = list; ai; ai = ai->ai_next, n--) {
                 usec_t now = now_usec();
 
-                r = connect_address(ai, now >= deadline ? now : now + (deadline - now) / n, ret_fd);
+                r = connect_address(ai->ai_addr, ai->ai_addrlen, now >= deadline ? now : now + (deadline - now) / n, ret_fd);
                 if (r >= 0)
                         break;
         }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "macro.h"
 #include "time-util.h"
 
@@ -10,3 +12,7 @@
  * *ret_reason (to be freed, NULL if memory is short) the words for it; -EHOSTUNREACH if the name cannot be resolved. */
 _must_check_ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int *ret_fd,
                              char **ret_reason);
+
+/* The same for an address, without any file of the system: what runs when there is none must not call the resolver. Returns 0 or a
+ * negative errno, -ETIMEDOUT among them. */
+_must_check_ int tcp_connect_address(const struct sockaddr *address, socklen_t size, usec_t timeout, int *ret_fd);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "fileio.h"
+#include "log.h"
+#include "nbd-watch.h"
+#include "notify.h"
+#include "paths.h"
+#include "string-util.h"
+#include "supervise.h"
+#include "supervisor.h"
+#include "verbs.h"
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57 /* Linux 5.6 */
+#endif
+
+#define OMIT_DIR "sendsigs.omit.d"
+#define TIMER_SLACK_NSEC (50UL * 1000 * 1000)
+
+static void supervisor_done(Supervisor *s) {
+        int *const fds[] = { &s->watch_fd, &s->link_fd, &s->control_fd, &s->client_fd, &s->dir_fd, &s->omit_fd, &s->device_fd };
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                *fds[i] = safe_close(*fds[i]);
+        nbd_netlink_close(s->netlink);
+        nbd_record_done(&s->record);
+        free(s->uri);
+}
+
+void supervisor_record(Supervisor *s, NbdLink link, const char *reason) {
+        int r;
+
+        if (s->record.link != link)
+                s->record.since = (uint64_t) time(NULL);
+        s->record.link = link;
+        if (reason && reason != s->record.reason)
+                (void) snprintf(s->record.reason, sizeof(s->record.reason), "%s", reason);
+
+        r = nbd_record_write_at(s->dir_fd, s->options->index, &s->record);
+        if (r < 0)
+                log_warning_errno(r, "nbd%u: failed to write the record of the volume, ignoring: %m", s->options->index);
+}
+
+/* The address that answered; or, of a volume that was attached by somebody else, one of those that its name has. */
+static int find_peer(Supervisor *s) {
+        struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+        char port[sizeof("65535")];
+
+        s->peer_size = sizeof(s->peer);
+        if (s->link_fd >= 0)
+                return getpeername(s->link_fd, (struct sockaddr *) &s->peer, &s->peer_size) < 0 ? -errno : 0;
+
+        (void) snprintf(port, sizeof(port), "%u", (unsigned) s->options->uri->port);
+        if (getaddrinfo(s->options->uri->host, port, &hints, &list) != 0)
+                return -EHOSTUNREACH;
+        memcpy(&s->peer, list->ai_addr, list->ai_addrlen);
+        s->peer_size = list->ai_addrlen;
+        freeaddrinfo(list);
+        return 0;
+}
+
+/* sendsigs of sysvinit spares the processes that are named there. */
+static int write_omit(Supervisor *s) {
+        _cleanup_free_ char *directory = NULL;
+        char name[sizeof("nbd.pid") + 10], text[16];
+        int r;
+
+        r = run_path(OMIT_DIR, &directory);
+        if (r < 0)
+                return r;
+        r = mkdir_p(directory);
+        if (r < 0)
+                return r;
+        s->omit_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (s->omit_fd < 0)
+                return -errno;
+
+        (void) snprintf(name, sizeof(name), "nbd%u.pid", s->options->index);
+        (void) snprintf(text, sizeof(text), "%i\n", (int) getpid());
+        return write_file_atomic_at(s->omit_fd, name, text, strlen(text), 0644);
+}
+
+static int open_device(Supervisor *s) {
+        const char *sys = secure_getenv("SCALEWAY_SYS");
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = asprintf_to(&path, "%s/block/nbd%u", isempty(sys) ? "/sys" : sys, s->options->index);
+        if (r < 0)
+                return r;
+
+        s->device_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return s->device_fd < 0 ? -errno : 0;
+}
+
+static int open_all(Supervisor *s) {
+        int r;
+
+        s->uri = printable(s->options->uri_text, NBD_URI_PRINT_MAX);
+        if (!s->uri)
+                return -ENOMEM;
+        r = nbd_netlink_open(&s->netlink);
+        if (r < 0)
+                return r;
+        s->watch_fd = nbd_watch_open(nbd_netlink_group(s->netlink));
+        if (s->watch_fd < 0)
+                return s->watch_fd;
+        s->dir_fd = nbd_record_open_directory();
+        if (s->dir_fd < 0)
+                return s->dir_fd;
+        r = open_device(s);
+        if (r < 0)
+                return r;
+        r = find_peer(s);
+        if (r < 0)
+                return r;
+        r = control_open(s);
+        if (r < 0)
+                return r;
+
+        return write_omit(s);
+}
+
+/* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no write-back on our behalf when
+ * memory is short. */
+static void harden(void) {
+        static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+
+        /* Whoever has started it by hand may end it by hand. */
+        for (size_t i = 0; i < (notify_is_possible() ? ELEMENTSOF(ignored) : 1); i++)
+                (void) signal(ignored[i], SIG_IGN);
+
+        /* The thread of a handshake is not to have a heap of its own. */
+        (void) mallopt(M_ARENA_MAX, 1);
+        (void) prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NSEC);
+        if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+                log_warning_errno(errno, "Failed to lock the memory, ignoring: %m");
+        if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
+                log_warning_errno(errno, "Failed to have memory without waiting for disks, ignoring: %m");
+}
+
+/* The journal may be waiting for the very device, and what waits for the journal then waits as well; the kernel's log never does. By
+ * hand the terminal is what is wanted. */
+static void leave_the_journal(void) {
+        int fd;
+
+        if (!notify_is_possible())
+                return;
+
+        log_setup(LOG_TARGET_KMSG);
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+                (void) dup2(fd, i);
+        safe_close(fd);
+}
+
+static bool is_attached(const Supervisor *s) {
+        _cleanup_free_ char *pid = NULL;
+        int r;
+
+        r = read_file_at(s->device_fd, "pid", 64, &pid, NULL);
+        return r != -ENOENT && r != -ENODEV;
+}
+
+static int wait_msec(const Supervisor *s, usec_t now) {
+        usec_t next = s->next_tick;
+
+        if (s->record.link == NBD_LINK_DOWN)
+                next = MIN(next, s->next_try);
+        if (s->client_fd >= 0)
+                next = MIN(next, s->client_deadline);
+        return next <= now ? 0 : (int) ((next - now) / USEC_PER_MSEC) + 1;
+}
+
+static void step(Supervisor *s) {
+        struct pollfd fds[] = {
+                { .fd = s->link_fd, .events = POLLRDHUP },
+                { .fd = s->watch_fd, .events = POLLIN },
+                { .fd = s->client_fd, .events = POLLIN },
+                /* The next one waits until this one is served. */
+                { .fd = s->client_fd < 0 ? s->control_fd : -EBADF, .events = POLLIN },
+        };
+        usec_t now = now_usec();
+
+        if (poll(fds, ELEMENTSOF(fds), wait_msec(s, now)) < 0 && errno != EINTR)
+                sleep_usec(100 * USEC_PER_MSEC); /* ENOMEM */
+
+        if (fds[0].fd >= 0 && fds[0].revents != 0)
+                link_check(s, fds[0].revents);
+        if (fds[1].revents != 0)
+                link_news(s);
+        now = now_usec();
+        if (now >= s->next_tick) {
+                s->next_tick = now + TCP_STALL_TICK_USEC;
+                s->gone |= !is_attached(s);
+                link_tick(s, now);
+        }
+        if (s->client_fd >= 0 && (fds[2].revents != 0 || now >= s->client_deadline))
+                control_serve(s);
+        else if (fds[3].revents != 0)
+                control_accept(s);
+
+        if (!s->gone && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
+                s->gone |= !is_attached(s);
+                if (!s->gone)
+                        link_try(s);
+        }
+}
+
+static void remove_files(Supervisor *s) {
+        char name[32];
+
+        (void) snprintf(name, sizeof(name), "%u.json", s->options->index);
+        (void) unlinkat(s->dir_fd, name, 0);
+        (void) snprintf(name, sizeof(name), "%u.control", s->options->index);
+        (void) unlinkat(s->dir_fd, name, 0);
+        (void) snprintf(name, sizeof(name), "nbd%u.pid", s->options->index);
+        (void) unlinkat(s->omit_fd, name, 0);
+}
+
+int supervise_volume(const AttachOptions *o) {
+        _cleanup_(supervisor_done) Supervisor s = {
+                .options = o,
+                .watch_fd = -EBADF,
+                .link_fd = -EBADF,
+                .control_fd = -EBADF,
+                .client_fd = -EBADF,
+                .dir_fd = -EBADF,
+                .omit_fd = -EBADF,
+                .device_fd = -EBADF,
+        };
+        Attached a = { .fd = -EBADF };
+        int r;
+
+        assert(o);
+
+        r = attach_volume_keep(o, &a);
+        if (r < 0)
+                return r;
+        s.link_fd = a.fd;
+        s.record = a.record;
+
+        r = open_all(&s);
+        if (r < 0)
+                log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", o->index);
+        else {
+                if (s.link_fd >= 0 && nbd_socket_be_patient(s.link_fd) < 0)
+                        log_debug("nbd%u: TCP_USER_TIMEOUT stays.", o->index);
+                s.record.pid = (uint64_t) getpid();
+                supervisor_record(&s, NBD_LINK_UP, NULL);
+                harden();
+        }
+
+        if (notify_send("READY=1") < 0)
+                log_warning("nbd%u: failed to tell systemd that it is attached, ignoring.", o->index);
+        if (r < 0)
+                return 0;
+
+        leave_the_journal();
+        while (!s.gone)
+                step(&s);
+
+        remove_files(&s);
+        log_notice("nbd%u: detached, nothing to look after any more", o->index);
+        return 0;
+}
