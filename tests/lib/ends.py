@@ -2,21 +2,19 @@
 """How a server goes down, and what of it is seen from outside: when QEMU ends and why, the kernel's last line, whether the NBD server
 was told, and what then lies on the disk.
 
-    end = ends.Server(bench, "ifupdown")
-    end.boot()
-    end.goes_down("poweroff", ends.Storage("middle"))     # fails if it does not, or takes long, or leaves something behind"""
+    server = ends.Server(bench, "ifupdown")
+    server.boot()
+    server.goes_down("poweroff", "middle")      # fails if it does not, or takes long, or leaves something behind"""
 
 import dataclasses
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
 
-import documents
 import inits
 import managers
 import nbd
@@ -26,6 +24,7 @@ from testing import absent, check, contains, equal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 60  # s; that the way down may take, the storage be there or not
+MEMORY_MAX = 4096  # KiB, of what is kept for the way down
 AWAY = 5  # s that a storage server needs to come back
 
 # verb: (why QEMU ends, the kernel's last line)
@@ -37,7 +36,7 @@ VERBS = {
     "kexec": ("guest-reset", r"Kernel command line: .*\bsecond=kernel"),
 }
 SYSTEMD, SYSVINIT, OPENRC = "systemd", "sysvinit", "openrc"
-# name: (init, root image, beside the network)
+# name: (init, root image)
 IMAGES = {
     "networkd": (SYSTEMD, None),
     "ifupdown": (SYSTEMD, lambda: managers.root("ifupdown")),
@@ -49,6 +48,7 @@ IMAGES = {
     "sysvinit-plain": (SYSVINIT, lambda: inits.root("sysvinit")),
     "openrc-plain": (OPENRC, lambda: inits.root("openrc")),
 }
+KERNEL = "/boot/vmlinuz-second"
 SYNCED, LAST = "/root/synced", "/root/last"
 
 BEGINS = {
@@ -80,6 +80,25 @@ class Storage:
         return self.kind if self.kind == "alive" else f"{self.kind}+{self.delay}s"
 
 
+class Beside(threading.Thread):
+    """Whose exceptions are those of join()."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self._function, self._arguments, self._error = function, arguments, None
+
+    def run(self):
+        try:
+            self._function(*self._arguments)
+        except Exception as e:
+            self._error = e
+
+    def join(self):
+        super().join(LIMIT)
+        if self._error:
+            raise self._error
+
+
 class Server:
     """image: a key of IMAGES. nbd_kind: see nbd.SERVERS."""
 
@@ -93,10 +112,15 @@ class Server:
         self.nfs = None
         self.listener = None
         self.sums = {}
+        self._down = threading.Event()
         if root:
             bench.build_disk(lambda _, path: shutil.copyfile(root(), path))
-        if not image.endswith("-plain"):
+        if self.init != SYSTEMD and not self.plain:
             inits.add_way_back(bench, self.init)
+
+    @property
+    def plain(self):
+        return self.image.endswith("-plain")
 
     @property
     def vm(self):
@@ -121,61 +145,79 @@ class Server:
         self.bench.callback(self.listener.kill)
         wait_until(lambda: "ready" in self.listener.output(), 10, "listener", self.listener)
 
+    def has_way_back(self):
+        """Rows A19 and D5."""
+        mount = contains(self.vm.read("/proc/mounts"), r"^\S+ /run/initramfs (\S+) (\S+)", "file system of its own")
+        equal(mount.group(1), "tmpfs", "file system of /run/initramfs")
+        absent(mount.group(2), r"\bnoexec\b", "mount options of /run/initramfs")
+        used = int(self.vm.run("df -k /run/initramfs").splitlines()[-1].split()[2])
+        check(used <= MEMORY_MAX, f"{used} KiB are used, {MEMORY_MAX} KiB may be")
+        for path in ("shutdown", "usr/sbin/xnbd-client", "usr/bin/scw-update-server-state", "sbin/kexec", "bin/sh"):
+            self.vm.run(f"test -x /run/initramfs/{path}")
+        self.vm.run("grep -q 'kexec -e' /run/initramfs/shutdown")
+        # Without the word nothing is ended by mistake.
+        self.vm.run("! /run/initramfs/shutdown poweroff")
+
+    def has_client(self):
+        """Row D2: what the images of other inits spare when they end all processes."""
+        pid = self.vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
+        equal(self.vm.read("/run/sendsigs.omit.d/nbd0.pid"), f"{pid}\n", "the process that is spared")
+        equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+
+    def add_kernel(self):
+        """Before the boot: for load_kernel()."""
+        self.bench.edit_root("mkdir /boot", f"write {self.bench.parts.kernel} {KERNEL}")
+
     def load_kernel(self):
         """For the verb kexec: the same kernel, without a root."""
         line = "console=ttyS0,115200 loglevel=7 panic=-1 second=kernel"
-        self.vm.run(f"kexec --load /boot/second --command-line='{line}'", timeout=120)
+        self.vm.run(f"kexec --load {KERNEL} --command-line='{line}'", timeout=120)
 
     # The way down
 
-    def goes_down(self, verb, storage, command=None, limit=LIMIT):
-        """command: what a person types, else what this init has for the verb. Returns the seconds that it took."""
-        vm = self.vm
+    def goes_down(self, verb, storage="alive", command=None, limit=LIMIT):
+        """storage: a Storage or its kind. command: what a person types, else what this init has for the verb. Returns the seconds
+        that it took."""
+        vm, storage = self.vm, storage if isinstance(storage, Storage) else Storage(storage)
         since = len(vm.console.text)
-        storage_thread = threading.Thread(target=self._storage, args=(storage, since), daemon=True)
+        beside = Beside(self._storage, storage, since)
         if storage.kind == "before":
             self._storage_dies()
         begin = time.monotonic()
         vm.send(f"{command or self._command(verb)}\n")
-        storage_thread.start()
-        ends, last = VERBS[verb]
+        beside.start()
+        why, last = VERBS[verb]
         try:
-            vm.console.wait_for(last, limit - (time.monotonic() - begin), since)
+            last_line = vm.console.wait_for(last, limit, since)
             seconds = time.monotonic() - begin
-            if ends:
-                equal(vm.wait_exit(30), ends, "why QEMU ends")
+            if why:
+                equal(vm.wait_exit(30), why, "why QEMU ends")
             else:
                 check(vm.running(), "a server that was halted stays as it is")
                 vm.kill()
         finally:
-            self._stopped = True
-            storage_thread.join(30)
-        self._check_console(vm.console.text[since:], storage)
+            self._down.set()
+            beside.join()
+        self._check_console(vm.console.text[since : last_line.start()], storage)
         self._check_disk(storage)
+        check(seconds <= limit, f"it took {seconds:.0f} s, and may take {limit} s")
         return seconds
 
     def _command(self, verb):
         return f"systemctl {verb}" if self.init == SYSTEMD else verb
 
-    _stopped = False
-
     def _storage(self, storage, since):
-        """Beside the way down."""
+        """Beside the way down. A server that is down by then is not waited for."""
         if storage.kind == "alive":
             return
         if storage.kind != "before":
             self.vm.console.wait_for(BEGINS[self.init], LIMIT, since)
-            self._wait(storage.delay)
+            if self._down.wait(storage.delay):
+                return
             self._storage_dies(silently=storage.kind == "lost")
         if storage.comes_back:
-            self._wait(AWAY)
+            self._down.wait(AWAY)
             self._storage_returns()
-
-    def _wait(self, seconds):
-        """A server that is down by then is not waited for."""
-        deadline = time.monotonic() + seconds
-        while not self._stopped and time.monotonic() < deadline:
-            time.sleep(0.05)
 
     def _storage_dies(self, silently=False):
         if silently:
@@ -183,7 +225,7 @@ class Server:
             return
         self.bench.server.kill()
         if self.nfs:
-            self.nfs.kill()
+            self.nfs.stop()
 
     def _storage_returns(self):
         self.bench.server.start()
@@ -193,7 +235,7 @@ class Server:
     # What is left
 
     def _check_console(self, text, storage):
-        absent(text, r"Kernel panic(?!.*VFS: Unable to mount root fs)|BUG:|Oops:|Call Trace", "what the kernel says on the way down")
+        absent(text, r"Kernel panic|BUG:|Oops:|Call Trace", "what the kernel says on the way down")
         if storage.comes_back:
             absent(text, r"I/O error, dev nbd0|EXT4-fs error|Buffer I/O error on dev", "what the kernel says on the way down")
 
@@ -206,7 +248,7 @@ class Server:
         if self.nfs:
             self.nfs.stop()
         if storage.comes_back:
-            if not self.image.endswith("-plain"):
+            if not self.plain:
                 equal(self.disconnects(), 1, "NBD_CMD_DISC that the storage server got")
             header = subprocess.run([find("dumpe2fs"), "-h", disk], check=True, capture_output=True, text=True).stdout
             absent(header, "needs_recovery", "the file system was unmounted, or is read-only")
