@@ -75,6 +75,7 @@ class Bench:
         self.document = None  # the server's metadata
         self.server = None  # the NBD server of volume 0
         self.vm = None
+        self.on_network = None  # called with the network when it is there, before the server is started
         self._parts = None
         self._disk = None
         self._boots = 0
@@ -210,6 +211,8 @@ class Bench:
                 raise ValueError("the NICs of a server do not change between boots")
             return
         self.network = self._stack.enter_context(Network(self.folder, modes, ntp))
+        if self.on_network:
+            self.on_network(self.network)
 
     def _start_nbd(self, kind):
         if self.server:

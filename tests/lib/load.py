@@ -35,12 +35,22 @@ reader() {
         sleep 0.1
     done
 }
+# What the supervisor says, with the priority and the time of the kernel's log before it.
+speaker() {
+    while read -r line; do
+        case "$line" in *scaleway-nbd*) echo "@@log $line" >/dev/ttyS1 ;; esac
+    done </dev/kmsg
+}
 trap '' HUP
 mkdir -p /run/load /var/load
 : >/run/load/go; : >/run/load/errors; : >/run/load/sums
+speaker &
+speaker=$!
 writer &
+writer=$!
 reader &
-wait
+wait $writer $!
+kill $speaker
 echo >/run/load/done
 """
 
@@ -64,6 +74,14 @@ class Load:
                     return write
             time.sleep(0.02)
         raise AssertionError(f"no write within {timeout} s; the last ones: {self.writes()[-3:]}")
+
+    def wait_log(self, pattern, timeout=30, since=0):
+        """What the supervisor says, from a place in the second serial port's text on. Returns the place after it."""
+        return self.vm.probes.wait_for(rf"^@@log .*{pattern}.*\n", timeout, since).end()
+
+    @property
+    def place(self):
+        return len(self.vm.probes.text)
 
     def seconds_after(self, moment):
         """What the server's own clock says has passed from that moment (of time.monotonic()) to the next write that was done."""

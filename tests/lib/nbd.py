@@ -76,17 +76,20 @@ class Server:
 
 
 class Nbdkit(Server):
-    """Newstyle; any export name is served, and the URI has none, as those of the platform."""
+    """Newstyle; any export name is served, and the URI has none, as those of the platform. filters and parameters may be set for the next
+    start(), to make another server of it."""
 
     tool = "nbdkit"
     export = ""
     style = "--newstyle"
     plugin = "file"
+    filters = ()
+    parameters = ()
 
     def arguments(self):
         return [
             "--foreground", "--verbose", self.style, f"--port={self.port}",
-            *(["--readonly"] if self.readonly else []), self.plugin, self.disk,
+            *(["--readonly"] if self.readonly else []), *self.filters, self.plugin, self.disk, *self.parameters,
         ]  # fmt: skip
 
 
@@ -107,11 +110,15 @@ class NbdkitOldstyle(Nbdkit):
 class NbdkitMemory(Nbdkit):
     """Any export name is one, each session has its own empty disk. It logs nothing: that costs time."""
 
-    filters = ()
-    parameters = ()
-
     def arguments(self):
         return ["--foreground", self.style, f"--port={self.port}", *self.filters, "memory", "64M", *self.parameters]
+
+
+class NbdkitFolder(Nbdkit):
+    """The files of a folder, each an export by its name."""
+
+    def arguments(self):
+        return ["--foreground", self.style, f"--port={self.port}", "file", f"dir={self.disk}"]
 
 
 class NbdServer(Server):

@@ -3,10 +3,13 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "macro.h"
 #include "nbd-netlink.h"
 #include "nbd-protocol.h"
+#include "nbd-watch.h"
 #include "test.h"
 
 #define FAMILY 0x1d
@@ -102,6 +105,29 @@ static void test_identifier(void) {
         ASSERT_OK(nbd_message_connect(buffer, FAMILY, 77, &c));
 }
 
+/* A message for an attached device has what it is about, and nothing by which the kernel would do more. */
+static void test_reconfigure(void) {
+        const struct nlattr *a[NBD_ATTR_MAX + 1];
+
+        ASSERT_OK(nbd_message_reconnect(buffer, FAMILY, 77, 3, 9, "8f3c"));
+        assert_headers(FAMILY, NBD_CMD_RECONFIGURE);
+        collect(a, NBD_ATTR_MAX);
+        for (unsigned i = 0; i <= NBD_ATTR_MAX; i++)
+                ASSERT_EQ(a[i] != NULL, i == NBD_ATTR_INDEX || i == NBD_ATTR_SOCKETS || i == NBD_ATTR_BACKEND_IDENTIFIER);
+        ASSERT_EQ(mnl_attr_get_u32(a[NBD_ATTR_INDEX]), 3);
+        ASSERT_STREQ(mnl_attr_get_str(a[NBD_ATTR_BACKEND_IDENTIFIER]), "8f3c");
+        ASSERT_OK(nbd_message_reconnect(buffer, FAMILY, 77, 3, 9, NULL));
+        collect(a, NBD_ATTR_MAX);
+        ASSERT_TRUE(!a[NBD_ATTR_BACKEND_IDENTIFIER]);
+
+        ASSERT_OK(nbd_message_resize(buffer, FAMILY, 77, 3, UINT64_C(20000000000), "8f3c"));
+        assert_headers(FAMILY, NBD_CMD_RECONFIGURE);
+        collect(a, NBD_ATTR_MAX);
+        for (unsigned i = 0; i <= NBD_ATTR_MAX; i++)
+                ASSERT_EQ(a[i] != NULL, i == NBD_ATTR_INDEX || i == NBD_ATTR_SIZE_BYTES || i == NBD_ATTR_BACKEND_IDENTIFIER);
+        assert_u64(a[NBD_ATTR_SIZE_BYTES], UINT64_C(20000000000));
+}
+
 static void test_disconnect(void) {
         const struct nlattr *a[NBD_ATTR_MAX + 1];
 
@@ -128,6 +154,56 @@ static void test_family(void) {
         mnl_attr_put_u16(m, CTRL_ATTR_FAMILY_ID, FAMILY);
         ASSERT_OK(nbd_message_parse_family(m, &family));
         ASSERT_EQ(family, FAMILY);
+}
+
+static void put_group(struct nlmsghdr *m, uint16_t number, const char *name, uint32_t id) {
+        struct nlattr *item = mnl_attr_nest_start(m, number);
+
+        mnl_attr_put_strz(m, CTRL_ATTR_MCAST_GRP_NAME, name);
+        mnl_attr_put_u32(m, CTRL_ATTR_MCAST_GRP_ID, id);
+        mnl_attr_nest_end(m, item);
+}
+
+static void test_group(void) {
+        struct nlmsghdr *m = (struct nlmsghdr *) buffer;
+        struct nlattr *groups;
+        uint32_t group = 0;
+
+        nbd_message_get_family(buffer, 77);
+        ASSERT_ERROR(nbd_message_parse_group(m, &group), ENODATA);
+        groups = mnl_attr_nest_start(m, CTRL_ATTR_MCAST_GROUPS);
+        put_group(m, 1, "another", 4);
+        put_group(m, 2, NBD_GENL_MCAST_GROUP_NAME, 5);
+        mnl_attr_nest_end(m, groups);
+        ASSERT_OK(nbd_message_parse_group(m, &group));
+        ASSERT_EQ(group, 5);
+}
+
+/* A datagram socket in the place of the kernel's. */
+static void test_watch(void) {
+        int ends[2];
+
+        ASSERT_OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends));
+        ASSERT_EQ(nbd_watch_read(ends[0], 3), 0);
+        for (unsigned index = 2; index <= 3; index++) {
+                nbd_message_index(buffer, FAMILY, 0, NBD_CMD_LINK_DEAD, index);
+                ASSERT_TRUE(send(ends[1], buffer, message->nlmsg_len, 0) > 0);
+        }
+        ASSERT_EQ(nbd_watch_read(ends[0], 3), 1);
+        ASSERT_EQ(nbd_watch_read(ends[0], 3), 0);
+
+        /* For another one, another message, a cut one, nothing at all. */
+        nbd_message_index(buffer, FAMILY, 0, NBD_CMD_LINK_DEAD, 2);
+        ASSERT_TRUE(send(ends[1], buffer, message->nlmsg_len, 0) > 0);
+        nbd_message_index(buffer, FAMILY, 0, NBD_CMD_STATUS, 3);
+        ASSERT_TRUE(send(ends[1], buffer, message->nlmsg_len, 0) > 0);
+        nbd_message_index(buffer, FAMILY, 0, NBD_CMD_LINK_DEAD, 3);
+        ASSERT_TRUE(send(ends[1], buffer, message->nlmsg_len - 1, 0) > 0);
+        ASSERT_TRUE(send(ends[1], buffer, 3, 0) > 0);
+        ASSERT_EQ(nbd_watch_read(ends[0], 3), 0);
+        ASSERT_ERROR(nbd_watch_open(0), EOPNOTSUPP);
+        close(ends[0]);
+        close(ends[1]);
 }
 
 static void put_device(struct nlmsghdr *m, uint32_t index, uint8_t connected) {
@@ -175,8 +251,11 @@ static void test_open(void) {
 int main(void) {
         test_connect();
         test_identifier();
+        test_reconfigure();
         test_disconnect();
         test_family();
+        test_group();
+        test_watch();
         test_status();
         test_open();
         return EXIT_SUCCESS;

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Images with another init than systemd, of which the initrd must not expect anything."""
 
+import json
 import shutil
 import subprocess
 
 import documents
 import inits
 from bench import debugfs
+from load import Load, kill_server
 from process import find, need
 from testing import absent, contains, equal, options, rows
 
@@ -42,6 +44,7 @@ def boots(bench, kind, initrd=None):
     equal(vm.run("readlink /run/oc-metadata.cache").strip(), "scw-metadata.cache", what)
     vm.run("test -e /run/scaleway/remote-boot && test -e /run/scaleway/options.json")
     absent(vm.run("cat /proc/[0-9]*/comm"), "^systemd-(journal|network)|^scaleway-(?!nbd$)", "processes of the initrd")
+    survives(bench, vm)
     vm.run("echo written >/etc/written && sync")
 
     vm.kill()
@@ -55,6 +58,18 @@ def boots(bench, kind, initrd=None):
     return vm
 
 
+def survives(bench, vm):
+    """Here, too, somebody looks after the link (C1), found by those who must not end it (D2)."""
+    pid = vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
+    equal(vm.read("/run/sendsigs.omit.d/nbd0.pid").strip(), pid, "/run/sendsigs.omit.d")
+    equal(vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "oom_score_adj")
+    load = Load(vm)
+    kill_server(bench, load, 1)
+    load.stop()
+    equal(vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip(), pid, "the process that has connected it again")
+    equal(json.loads(vm.read("/run/scaleway/nbd/0.json"))["reconnects"], 1, "reconnects")
+
+
 def has_the_kernels_file_systems(vm):
     mounts = vm.read("/proc/mounts")
     for path, kind in {"/proc": "proc", "/sys": "sysfs", "/run": "tmpfs", "/dev": "devtmpfs"}.items():
@@ -63,7 +78,7 @@ def has_the_kernels_file_systems(vm):
     vm.run("echo >/dev/null && head -c 16 /dev/urandom >/run/random && test -s /run/random")
 
 
-@rows("A15", "A18", "A22", "B1")
+@rows("A15", "A18", "A22", "B1", "C1", "D2")
 @options(timeout=600)
 def test_sysvinit(bench):
     vm = boots(bench, "sysvinit")
@@ -71,7 +86,7 @@ def test_sysvinit(bench):
     absent(vm.console.text, "OpenRC", "what does not")
 
 
-@rows("A15", "A18", "A22", "B1")
+@rows("A15", "A18", "A22", "B1", "C1", "D2")
 @options(timeout=600)
 def test_openrc(bench):
     """In the lean initrd."""

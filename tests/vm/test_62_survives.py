@@ -2,28 +2,250 @@
 """The root while its storage server goes and comes: what looks after the link, and that nothing is lost."""
 
 import json
+import os
+import shutil
 import re
+import time
 
+import documents
+import nbd
 from load import Load, kill_server
-from testing import check, contains, equal, rows
+from process import wait_until
+from testing import absent, check, contains, equal, options, rows
+
+DETECT = 8  # s until a link that is dead without a word is noticed: 3 to 4 s, on a machine that does much else
+AGAIN = 5  # s until it goes on after that
+STATUS = "/run/initramfs/usr/bin/scaleway-nbd"
 
 
 def record(vm, index=0):
     return json.loads(vm.read(f"/run/scaleway/nbd/{index}.json"))
 
 
-@rows("C1")
+def supervisor(vm, index=0):
+    """The process as those look for it who must not end it."""
+    pid = vm.run(f"pgrep -f '@xnbd-client.*/dev/nbd{index}'").strip()
+    equal(record(vm, index)["pid"], int(pid), "the record names the supervisor")
+    equal(vm.read(f"/run/sendsigs.omit.d/nbd{index}.pid").strip(), pid, "so does /run/sendsigs.omit.d")
+    equal(vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "oom_score_adj")
+    return pid
+
+
+def memory(vm, pid):
+    """KiB by key, and the number of descriptors."""
+    pairs = re.findall(r"^(Vm\w+|Rss\w+):\s+(\d+) kB", vm.read(f"/proc/{pid}/status"), re.M)
+    result = {key: int(value) for key, value in pairs} | {"fds": int(vm.run(f"ls /proc/{pid}/fd | wc -l"))}
+    return {key: result[key] for key in ("VmSize", "VmRSS", "VmLck", "RssAnon", "fds")}
+
+
+@rows("C1", "D2")
 def test_server_is_killed(bench):
     """Three times, while it is written and read."""
     vm = bench.boot()
     bench.wait_booted()
-    pid = vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
-    equal(record(vm)["pid"], int(pid), "the record names the supervisor")
-    before = vm.run(f"cat /proc/{pid}/smaps_rollup /proc/{pid}/status")
+    pid = supervisor(vm)
+    before = memory(vm, pid)
     load = Load(vm)
     seconds = kill_server(bench, load, 3)
     load.stop()
     last = record(vm)
     equal((last["link"], last["reconnects"]), ("up", 3), f"the record: {last}")
-    after = vm.run(f"cat /proc/{pid}/smaps_rollup /proc/{pid}/status; ls /proc/{pid}/fd | wc -l; dmesg | grep nbd0; systemctl status scaleway-nbd@0.service", ok=None)
-    print(seconds, before, after)
+    after = memory(vm, pid)
+    print(f"seconds from the server's return to the next write: {seconds}; memory: {before}, then {after}")
+    equal((after["VmSize"], after["fds"]), (before["VmSize"], before["fds"]), "memory and descriptors of the supervisor")
+    equal(supervisor(vm), pid, "it is the same process")
+    equal(vm.run("systemctl is-active scaleway-nbd@0.service", ok=None).strip(), "active", "its unit, to the host's systemd")
+    check("scaleway-nbd@0.service" not in vm.run("systemctl --failed --plain --no-legend"), "it has not failed")
+
+
+def away_and_back(load, away, back, lost, pause=1.0, limit=AGAIN):
+    """Something is taken away, which must be noticed, and put back, after which writing goes on. Returns the seconds of both."""
+    place, begin = load.place, time.monotonic()
+    away()
+    place = load.wait_log(f"lost: {lost}", DETECT, place)
+    noticed = time.monotonic() - begin
+    time.sleep(pause)
+    back()
+    again = load.seconds_after(time.monotonic())
+    check(again <= limit, f"seconds until it goes on: {again}")
+    return round(noticed, 1), round(again, 1)
+
+
+def refused(bench, load, reason, **changes):
+    """The server comes back as something else, which is not taken, and then as it was."""
+    place, usual = load.place, {key: getattr(bench.server, key) for key in changes}
+    bench.server.kill()
+    for key, value in changes.items():
+        setattr(bench.server, key, value)
+    bench.server.start()
+    place = load.wait_log(f"not taking .*: {reason}", 15, place)
+    sessions = bench.server.output().count("accepted connection")
+    time.sleep(5)
+    absent(load.vm.probes.text[place:], "not taking", "it is said once")
+    check(bench.server.output().count("accepted connection") > sessions, "it is tried again")
+    bench.server.kill()
+    for key, value in usual.items():
+        setattr(bench.server, key, value)
+    bench.server.start()
+    seconds = load.seconds_after(time.monotonic())
+    check(seconds <= AGAIN, f"seconds until it goes on with the right one: {seconds}")
+    return round(seconds, 1)
+
+
+@rows("C1")
+@options(timeout=600)
+def test_all_that_may_happen(bench):
+    """To the link, one after the other."""
+    vm = bench.boot(cmdline="net.ifnames=0")
+    bench.wait_booted()
+    pid, address, network = supervisor(vm), bench.first_nic.address, bench.network
+    # All that is called while the root is away is in memory.
+    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1; sleep 0")
+    load = Load(vm)
+    silent = "the server's machine does not answer"
+    seen = {}
+
+    seen["cable"] = away_and_back(load, lambda: network.link(0, False), lambda: network.link(0, True), silent)
+    load.next_write(time.monotonic() - vm.started)
+    seen["packets dropped"] = away_and_back(load, lambda: network.blackhole(bench.server.host), lambda: network.blackhole(bench.server.host, False), silent)
+    # The host's DHCP client got another address.
+    place = load.place
+    vm.run(f"ip address add 10.42.0.77/24 dev eth0; ip address del {address}/24 dev eth0")
+    changed = time.monotonic()
+    load.wait_log("is up again", DETECT + AGAIN, place)
+    seen["source address"] = round(load.seconds_after(changed), 1)
+    equal(record(vm)["path"]["address"], "10.42.0.77", "the path that is kept")
+    # A person takes it down, and up again.
+    place = load.place
+    vm.run("ip link set eth0 down; sleep 2; ip link set eth0 up", ok=None)
+    changed = time.monotonic()
+    load.wait_log("is up again", DETECT + AGAIN, place)
+    seen["NIC down and up"] = round(load.seconds_after(changed), 1)
+    # Nobody brings it back, so the supervisor does.
+    place = load.place
+    vm.run("ip address flush dev eth0; ip link set eth0 down")
+    changed = time.monotonic()
+    load.wait_log("had been taken away, put back", DETECT + AGAIN, place)
+    load.wait_log("is up again", AGAIN, place)
+    seen["NIC left down without an address"] = round(load.seconds_after(changed), 1)
+
+    size = os.path.getsize(bench.disk)
+    seen["smaller"] = refused(bench, load, f"the export has {size - 4096} bytes now, less than the {size}",
+                              filters=["--filter=truncate"], parameters=[f"truncate={size - 4096}"])  # fmt: skip
+    seen["read-only"] = refused(bench, load, "the export is read-only now", readonly=True)
+    seen["larger"] = refused(bench, load, f"the export has {size + 4096} bytes now, more than the {size}",
+                             filters=["--filter=truncate"], parameters=[f"truncate={size + 4096}"])  # fmt: skip
+
+    # Nine seconds for each request, and the link is left alone.
+    bench.server.kill()
+    bench.server.filters, bench.server.parameters = ["--filter=delay"], ["rdelay=9", "wdelay=9"]
+    bench.server.start()
+    place = load.wait_log("is up again", AGAIN, load.place)
+    before = len(load.writes())
+    load.next_write(time.monotonic() - vm.started, timeout=90)
+    absent(vm.probes.text[place:], "lost", "the link to a slow server")
+    bench.server.kill()
+    bench.server.filters, bench.server.parameters = (), ()
+    # And it has grown.
+    os.truncate(bench.disk, size + (64 << 20))
+    place = load.place
+    bench.server.start()
+    load.wait_log("not taking .* more than", AGAIN, place)
+    contains(vm.run(f"{STATUS} status"), r"^nbd0: link down .* the reason: the export has \d+ bytes now, more than", "status, without the root")
+    contains(vm.run(f"{STATUS} resize 0"), rf"^nbd0: grown from {size} to {size + (64 << 20)} bytes$", "resize")
+    load.next_write(time.monotonic() - vm.started)
+    equal(int(vm.read("/sys/block/nbd0/size")) * 512, size + (64 << 20), "size of the device")
+    vm.run("resize2fs /dev/nbd0", timeout=120)
+    # While it is up, by a second connection.
+    os.truncate(bench.disk, size + (96 << 20))
+    contains(vm.run(f"{STATUS} resize 0"), r"^nbd0: grown from ", "resize of a link that is up")
+    load.next_write(time.monotonic() - vm.started)
+    load.stop()
+    equal(supervisor(vm), pid, "it is the same process")
+    status = json.loads(vm.run(f"{STATUS} status --json"))[0]
+    equal((status["device"], status["link"], status["pid"]), ("nbd0", "up", int(pid)), f"status: {status}")
+    check(status["reconnects"] >= 12 and before > 0, f"reconnects: {status}")
+    print(f"seconds until it was noticed and until it went on: {seen}")
+
+
+IPV6 = {"address": "fd99::3", "netmask": "127", "gateway": "fd99::2"}
+
+
+@rows("C1", "A25")
+def test_ipv6_of_the_metadata_and_the_hosts_networkd(bench):
+    """A root over the address of the metadata, which networkd of the host takes away whenever it starts."""
+    root = documents.volume(f"nbd://[{IPV6['gateway']}]:{nbd.PORT}")
+    # The bridge has the address before the server boots.
+    bench.on_network = lambda network: network.add_address(0, f"{IPV6['gateway']}/{IPV6['netmask']}")
+    vm = bench.boot(cmdline="net.ifnames=0", metadata={"ipv6": IPV6, "volumes": {"0": root}})
+    bench.wait_booted()
+    wait_until(lambda: vm.run("systemctl is-active systemd-networkd", ok=None).strip() == "active", 60, "networkd of the host")
+    load = Load(vm)
+    path = record(vm)["path"]
+    equal((path["address"], path["peer"]), (IPV6["address"], IPV6["gateway"]), "the root is over it")
+    for _ in range(2):
+        place = load.place
+        # It would answer when it is done, and may need the root for that.
+        vm.run("systemctl --no-block restart systemd-networkd")
+        restarted = time.monotonic()
+        load.wait_log("had been taken away, put back", DETECT + 20, place)
+        load.wait_log("is up again", AGAIN, place)
+        print(f"seconds from the restart to the next write: {load.seconds_after(restarted):.1f}")
+        contains(vm.run("ip -6 address show dev eth0"), rf"inet6 {IPV6['address']}/", "address")
+    equal(vm.run("systemctl is-active systemd-networkd", ok=None).strip(), "active", "networkd")
+    load.stop()
+
+
+MEMORY = 512  # MiB
+EACH = 16  # MiB written to each of the volumes
+
+
+@rows("C1", "B4")
+@options(timeout=600)
+def test_fifteen_volumes_and_memory_full_of_what_is_to_be_written(bench):
+    """All links are lost together, and all that waits to be written fills the memory, which can be had only by writing it."""
+    folder = os.path.join(bench.folder, "volumes")
+    os.mkdir(folder)
+    bench.callback(lambda: shutil.rmtree(folder, ignore_errors=True))
+    others = {str(i): documents.volume(f"nbd://10.42.0.1:{nbd.PORT + 1}/{i}", name=f"data {i}", id=f"cccccccc-0000-4000-8000-{i:012}")
+              for i in range(1, 16)}  # fmt: skip
+    for i in others:
+        with open(os.path.join(folder, i), "wb") as f:
+            f.truncate(64 << 20)
+    vm = bench.boot(memory=MEMORY, metadata={"volumes": {"0": documents.volume(f"nbd://10.42.0.1:{nbd.PORT}")} | others})
+    server = nbd.NbdkitFolder(bench.network, bench.folder, folder, port=nbd.PORT + 1, number=1)
+    bench.callback(server.stop)
+    server.start()
+    bench.wait_booted()
+    pids = vm.run("pgrep -f '@xnbd-client.*/dev/nbd'").split()
+    equal(len(pids), 16, "supervisors")
+    rollup = [int(x) for x in re.findall(r"^Pss_Anon: +(\d+) kB", vm.run("cat /proc/[0-9]*/smaps_rollup"), re.M)]
+    private = [int(vm.run(f"sed -n 's/^Pss_Anon: *//p' /proc/{pid}/smaps_rollup").split()[0]) for pid in pids[:3]]
+    shared = [memory(vm, pid)["VmRSS"] for pid in pids[:3]]
+    print(f"KiB of a supervisor of 16: private {private}, resident {shared}; of all processes {sum(rollup)}")
+
+    load = Load(vm)
+    # Nothing is written back by itself, as far as there is room.
+    vm.run("sysctl -w vm.dirty_background_ratio=80 vm.dirty_ratio=90 vm.dirty_expire_centisecs=360000 vm.dirty_writeback_centisecs=0")
+    load.next_write(time.monotonic() - vm.started)
+    server.kill()
+    bench.server.kill()
+    writers = " ".join(f"( yes {i} | dd of=/dev/nbd{i} bs=64k count={EACH * 16} iflag=fullblock conv=notrunc 2>>/run/load/many ) &" for i in others)
+    vm.run(f"{writers} true")
+    time.sleep(20)
+    info = {key: int(value) >> 10 for key, value in re.findall(r"^(\w+): +(\d+) kB", vm.run("while read -r l; do echo \"$l\"; done </proc/meminfo"), re.M)}
+    server.start()
+    bench.server.start()
+    returned = time.monotonic()
+    again = load.seconds_after(returned)
+    vm.run("sync", timeout=240)
+    # All that was written to the volumes is in their files.
+    for i in others:
+        with open(os.path.join(folder, i), "rb") as f:
+            check(f.read(EACH << 20) == (f"{i}\n".encode() * (EACH << 20))[: EACH << 20], f"what volume {i} has")
+    load.stop()
+    for i in range(16):
+        equal(record(vm, i)["link"], "up", f"link of nbd{i}")
+    print(f"MiB of {info['MemTotal']} when the servers came back: {info['Dirty']} dirty, {info['Writeback']} being written, {info['MemFree']} free, {info['MemAvailable']} "
+          f"available; the root was written {again:.1f} s later")  # fmt: skip
+    check(info["Dirty"] + info["Writeback"] > info["MemTotal"] // 3, f"the memory was full of it: {info}")

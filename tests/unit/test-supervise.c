@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor of a volume, against a server that goes and comes and a kernel that is played here: it is told of dead links by an epoll
+ * instance in the place of the netlink socket, and takes a socket as the real one does. */
+#include <endian.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "fileio.h"
+#include "nbd-control.h"
+#include "nbd-netlink.h"
+#include "nbd-protocol.h"
+#include "nbd-record.h"
+#include "nbd-watch.h"
+#include "string-util.h"
+#include "supervise.h"
+#include "test.h"
+
+#define SIZE UINT64_C(1048576)
+#define FLAGS (NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH)
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#define N_RECONNECTS (SANITIZED ? 400U : 2000U)
+
+/* What the processes share. */
+typedef struct World {
+        /* the server */
+        volatile uint64_t size;
+        volatile uint16_t flags;
+        volatile bool stay; /* with a session once begun; else it ends each at once, in turns in several ways */
+        volatile unsigned n_sessions;
+        /* the kernel */
+        volatile unsigned n_taken, n_dropped;
+        volatile uint64_t resized;
+        volatile bool lose_news; /* nobody is told of a dead link */
+} World;
+
+static World *world;
+/* In memory, as /run is: the record is written twice for each reconnect. */
+static char directory[] = "/dev/shm/test-supervise-XXXXXX";
+
+/* The kernel, in the process of the supervisor. */
+
+struct NbdNetlink {
+        int unused;
+};
+
+static int kernel_socket = -EBADF, kernel_events = -EBADF;
+static bool kernel_dead = true, kernel_tells = true;
+
+#if SANITIZED
+/* It would make all of the sanitizer's shadow real. */
+int mlockall(int flags) {
+        return 0;
+}
+#endif
+
+int nbd_netlink_open(NbdNetlink **ret) {
+        static NbdNetlink n;
+
+        *ret = &n;
+        return 0;
+}
+
+void nbd_netlink_close(NbdNetlink *n) {
+}
+
+uint32_t nbd_netlink_group(const NbdNetlink *n) {
+        return 1;
+}
+
+int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c) {
+        return -EOPNOTSUPP;
+}
+
+int nbd_netlink_disconnect(NbdNetlink *n, unsigned index) {
+        return 0;
+}
+
+int nbd_netlink_status(NbdNetlink *n, unsigned index, bool *ret_connected) {
+        return -EOPNOTSUPP;
+}
+
+int nbd_netlink_reconnect(NbdNetlink *n, unsigned index, int fd, const char *identifier) {
+        struct pollfd p = { .fd = kernel_socket, .events = POLLRDHUP };
+        struct epoll_event event = { .events = EPOLLRDHUP };
+
+        ASSERT_EQ(index, 3);
+        ASSERT_STREQ(identifier, "volume");
+        if (!kernel_tells && poll(&p, 1, 0) > 0)
+                kernel_dead = true;
+        if (!kernel_dead) {
+                world->n_dropped++;
+                return 0;
+        }
+
+        kernel_socket = safe_close(kernel_socket);
+        kernel_socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        ASSERT_TRUE(kernel_socket >= 0);
+        kernel_dead = false;
+        world->n_taken++;
+        kernel_tells = !world->lose_news;
+        if (kernel_tells)
+                ASSERT_OK(epoll_ctl(kernel_events, EPOLL_CTL_ADD, kernel_socket, &event));
+        return 0;
+}
+
+int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char *identifier) {
+        world->resized = size;
+        return 0;
+}
+
+/* The first one that is there without the supervisor's doing is dead from the beginning. */
+int nbd_watch_open(uint32_t group) {
+        int ends[2];
+        struct epoll_event event = { .events = EPOLLIN };
+
+        kernel_events = epoll_create1(EPOLL_CLOEXEC);
+        ASSERT_TRUE(kernel_events >= 0 && pipe2(ends, O_CLOEXEC) >= 0);
+        kernel_socket = ends[0];
+        safe_close(ends[1]);
+        ASSERT_OK(epoll_ctl(kernel_events, EPOLL_CTL_ADD, kernel_socket, &event));
+        return fcntl(kernel_events, F_DUPFD_CLOEXEC, 3);
+}
+
+int nbd_watch_read(int fd, unsigned index) {
+        struct epoll_event event;
+
+        if (epoll_wait(kernel_events, &event, 1, 0) <= 0)
+                return 0;
+
+        (void) epoll_ctl(kernel_events, EPOLL_CTL_DEL, kernel_socket, NULL);
+        kernel_dead = true;
+        return 1;
+}
+
+/* The server, oldstyle: all that it says is one message. */
+
+static pid_t fork_helper(void) {
+        pid_t pid = fork();
+
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0)
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return pid;
+}
+
+static void serve(int listener) {
+        static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+        (void) signal(SIGCHLD, SIG_IGN);
+        for (unsigned n = 0;; n++) {
+                _cleanup_close_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                NbdOldstyleHandshake hello = {
+                        .nbdmagic = htobe64(NBD_INIT_MAGIC),
+                        .version = htobe64(NBD_OLDSTYLE_MAGIC),
+                        .export_size = htobe64(world->size),
+                        .transmission_flags = htobe16(world->flags),
+                };
+                struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+                /* Now and then it ends in the middle of what it has to say. */
+                size_t size = !world->stay && n % 500 == 499 ? 20 : sizeof(hello);
+
+                world->n_sessions++;
+                (void) !send(fd, &hello, size, MSG_NOSIGNAL);
+                if (world->stay) {
+                        if (fork_helper() != 0)
+                                continue;
+                        while (world->stay && poll(&p, 1, 20) == 0)
+                                ;
+                        _exit(0);
+                } else if (n % 2 == 1)
+                        (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        }
+}
+
+static int listen_somewhere(uint16_t *ret_port) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t size = sizeof(address);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_OK(bind(fd, (struct sockaddr *) &address, sizeof(address)));
+        ASSERT_OK(listen(fd, 64));
+        ASSERT_OK(getsockname(fd, (struct sockaddr *) &address, &size));
+        *ret_port = ntohs(address.sin_port);
+        return fd;
+}
+
+/* The test itself. */
+
+static void write_text(const char *name, const char *text) {
+        _cleanup_free_ char *path = NULL;
+
+        ASSERT_OK(asprintf_to(&path, "%s/%s", directory, name));
+        ASSERT_OK(write_file_atomic(path, text, strlen(text), 0644));
+}
+
+static void prepare(const char *uri) {
+        NbdRecord record = {
+                .uri = (char *) uri,
+                .identifier = (char *) "volume",
+                .size = SIZE,
+                .block_size = 512,
+                .flags = FLAGS,
+                .oldstyle = true,
+        };
+        _cleanup_free_ char *device = NULL;
+
+        ASSERT_TRUE(mkdtemp(directory));
+        ASSERT_OK(asprintf_to(&device, "%s/block/nbd3", directory));
+        ASSERT_OK(mkdir_p(device));
+        ASSERT_OK(setenv("SCALEWAY_SYS", directory, 1));
+        ASSERT_OK(setenv("SCALEWAY_RUN", directory, 1));
+        write_text("block/nbd3/pid", "1\n");
+        write_text("block/nbd3/size", "2048\n");
+        write_text("block/nbd3/backend", "volume\n");
+        ASSERT_OK(nbd_record_write(3, &record));
+}
+
+static void supervise(const char *uri) {
+        ExportUri parsed;
+        AttachOptions o = { .index = 3, .uri_text = uri, .uri = &parsed, .identifier = "volume", .timeout = USEC_PER_SEC };
+
+        ASSERT_OK(export_uri_parse(uri, &parsed));
+        ASSERT_OK(supervise_volume(&o));
+        export_uri_done(&parsed);
+}
+
+/* A number of /proc/PID/status, KiB. */
+static unsigned long status_of(pid_t pid, const char *key) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        char *line;
+
+        ASSERT_OK(asprintf_to(&path, "/proc/%i/status", (int) pid));
+        ASSERT_OK(read_file(path, 65536, &text, NULL));
+        line = strstr(text, key);
+        ASSERT_TRUE(line);
+        return strtoul(line + strlen(key), NULL, 10);
+}
+
+static unsigned count_fds(pid_t pid) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_(closedirp) DIR *d = NULL;
+        unsigned n = 0;
+
+        ASSERT_OK(asprintf_to(&path, "/proc/%i/fd", (int) pid));
+        d = opendir(path);
+        ASSERT_TRUE(d);
+        while (readdir(d))
+                n++;
+        return n;
+}
+
+/* Waits until the record says so; reason is a part of the record's, NULL for any. */
+static void await(NbdLink link, const char *reason) {
+        usec_t deadline = now_usec() + 20 * USEC_PER_SEC;
+
+        for (;;) {
+                NbdRecord record = {};
+                bool done;
+
+                ASSERT_OK(nbd_record_read(3, &record));
+                done = record.link == link && (!reason || strstr(record.reason, reason));
+                if (!done && now_usec() >= deadline) {
+                        fprintf(stderr, "link is %s, '%s'; expected %s, '%s'\n", nbd_link_to_string(record.link), record.reason,
+                                nbd_link_to_string(link), reason ?: "");
+                        exit(EXIT_FAILURE);
+                }
+                nbd_record_done(&record);
+                if (done)
+                        return;
+                sleep_usec(5 * USEC_PER_MSEC);
+        }
+}
+
+static void await_taken(unsigned n) {
+        usec_t deadline = now_usec() + 120 * USEC_PER_SEC;
+
+        while (world->n_taken < n) {
+                ASSERT_TRUE(now_usec() < deadline);
+                sleep_usec(USEC_PER_MSEC);
+        }
+}
+
+/* The server goes, and comes back as something else. */
+static void test_another_export(uint64_t size, uint16_t flags, const char *reason) {
+        unsigned taken;
+
+        world->size = size;
+        world->flags = flags;
+        world->stay = false;
+        await(NBD_LINK_DOWN, reason);
+        taken = world->n_taken;
+        world->size = SIZE;
+        world->flags = FLAGS;
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        ASSERT_EQ(world->n_taken, taken + 1);
+}
+
+static void test_resize(void) {
+        _cleanup_free_ char *text = NULL;
+
+        /* Nothing to take yet, and the link stays. */
+        ASSERT_EQ(nbd_control_ask(3, "resize", 10 * USEC_PER_SEC, &text), 1);
+        ASSERT_TRUE(strstr(text, "1048576 bytes as before"));
+        text = mfree(text);
+        ASSERT_EQ(world->resized, 0);
+        await(NBD_LINK_UP, NULL);
+
+        /* Larger: taken while the link is up, for it was asked for, and the size comes after the socket. */
+        world->size = 2 * SIZE;
+        ASSERT_EQ(nbd_control_ask(3, "resize", 10 * USEC_PER_SEC, &text), 1);
+        ASSERT_TRUE(strstr(text, "grown from 1048576 to 2097152 bytes"));
+        ASSERT_EQ(world->resized, 2 * SIZE);
+        await(NBD_LINK_UP, "larger");
+        text = mfree(text);
+
+        /* Smaller is not taken whoever asks. */
+        world->size = SIZE;
+        ASSERT_EQ(nbd_control_ask(3, "resize", 10 * USEC_PER_SEC, &text), 0);
+        ASSERT_TRUE(strstr(text, "less than the 2097152"));
+        world->size = 2 * SIZE;
+        ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
+        await(NBD_LINK_UP, NULL);
+}
+
+/* Where memory is short, the kernel says nothing; a socket it has not taken is handed over again. */
+static void test_lost_news(void) {
+        unsigned taken = world->n_taken;
+
+        world->stay = false;
+        world->lose_news = true;
+        await_taken(taken + 2);
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        world->lose_news = false;
+        world->stay = false;
+        await(NBD_LINK_DOWN, NULL);
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+}
+
+/* Neither memory nor descriptors: what a reconnect takes, it gives back. */
+static void test_many(pid_t supervisor) {
+        unsigned long size, resident, taken = world->n_taken;
+        unsigned n_fds;
+
+        world->stay = false;
+        await_taken(taken + N_RECONNECTS / 10);
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        size = status_of(supervisor, "\nVmSize:");
+        resident = status_of(supervisor, "\nVmRSS:");
+        n_fds = count_fds(supervisor);
+
+        world->stay = false;
+        await_taken(taken + N_RECONNECTS);
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        ASSERT_EQ(count_fds(supervisor), n_fds);
+        printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n", N_RECONNECTS / 10,
+               N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident, status_of(supervisor, "\nVmRSS:"), n_fds);
+        if (!SANITIZED) {
+                ASSERT_EQ(status_of(supervisor, "\nVmSize:"), size);
+                ASSERT_EQ(status_of(supervisor, "\nVmRSS:"), resident);
+        }
+}
+
+static void test_detach(pid_t supervisor) {
+        _cleanup_free_ char *path = NULL;
+        NbdRecord record;
+        int status;
+
+        ASSERT_EQ(nbd_control_ask(3, "detach", 10 * USEC_PER_SEC, NULL), 1);
+        ASSERT_EQ(waitpid(supervisor, &status, 0), supervisor);
+        ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ASSERT_ERROR(nbd_record_read(3, &record), ENOENT);
+        ASSERT_ERROR(nbd_control_ask(3, "detach", USEC_PER_SEC, NULL), ENOENT);
+        ASSERT_OK(asprintf_to(&path, "%s/sendsigs.omit.d/nbd3.pid", directory));
+        ASSERT_TRUE(access(path, F_OK) < 0);
+}
+
+int main(void) {
+        _cleanup_free_ char *uri = NULL, *path = NULL, *text = NULL, *remove = NULL;
+        pid_t server, supervisor;
+        uint16_t port;
+        int listener;
+
+        world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        ASSERT_TRUE(world != MAP_FAILED);
+        world->size = SIZE;
+        world->flags = FLAGS;
+        world->stay = true;
+        listener = listen_somewhere(&port);
+        ASSERT_OK(asprintf_to(&uri, "nbd://localhost:%u", port));
+        prepare(uri);
+
+        server = fork_helper();
+        if (server == 0)
+                serve(listener);
+        supervisor = fork_helper();
+        if (supervisor == 0) {
+                safe_close(listener);
+                supervise(uri);
+                _exit(0);
+        }
+        safe_close(listener);
+
+        await(NBD_LINK_UP, NULL);
+        await_taken(1);
+        await(NBD_LINK_UP, NULL);
+        ASSERT_OK(asprintf_to(&path, "%s/sendsigs.omit.d/nbd3.pid", directory));
+        ASSERT_OK(read_file(path, 64, &text, NULL));
+        ASSERT_EQ(strtol(text, NULL, 10), supervisor);
+
+        test_another_export(SIZE - 512, FLAGS, "1048064 bytes now, less than");
+        test_another_export(SIZE * 2, FLAGS, "2097152 bytes now, more than");
+        test_another_export(SIZE, FLAGS | NBD_FLAG_READ_ONLY, "read-only now");
+        test_another_export(SIZE, NBD_FLAG_HAS_FLAGS, "cannot do any more what it could");
+        test_lost_news();
+        test_many(supervisor);
+        test_resize();
+        test_detach(supervisor);
+
+        ASSERT_OK(kill(server, SIGKILL));
+        ASSERT_OK(asprintf_to(&remove, "rm -r '%s'", directory));
+        return system(remove) == 0 ? 0 : EXIT_FAILURE;
+}
