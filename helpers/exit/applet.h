@@ -18,3 +18,4 @@ int install_applet(int argc, char *argv[]);
 int kexec_applet(int argc, char *argv[]);
 int shell_applet(int argc, char *argv[]);
 int shutdown_applet(int argc, char *argv[]);
+int xnbd_client_applet(int argc, char *argv[]);

@@ -10,12 +10,16 @@
 #include "applet.h"
 #include "log.h"
 #include "main-func.h"
+#include "signal-state.h"
 #include "string-util.h"
 
 const Applet applets[] = {
-        {"shutdown",    shutdown_applet},
-        { "bin/sh",     shell_applet   },
-        { "sbin/kexec", kexec_applet   },
+        { "shutdown",                        shutdown_applet  },
+        { "bin/sh",                          shell_applet     },
+        { "sbin/kexec",                      kexec_applet     },
+        { "usr/bin/scw-signal-state",        signal_state_run },
+        { "usr/bin/scw-update-server-state", signal_state_run },
+        { "usr/sbin/xnbd-client",            xnbd_client_applet },
 };
 const size_t applets_n = ELEMENTSOF(applets);
 

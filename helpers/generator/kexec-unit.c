@@ -68,6 +68,12 @@ static int write_drop_in(const Boot *b, bool kernel_is_url, bool initrd_is_url) 
         return unit_file_write(u, b->unit_fd, UNIT ".d/" DROP_IN_NAME);
 }
 
+bool kexec_is_due(const Boot *b) {
+        const char *kernel = boot_file(b, OPTION_KEXEC_KERNEL);
+
+        return kernel && !options_get_bool(b->options, OPTION_IS_IN_KEXEC) && !defect(b, kernel, boot_file(b, OPTION_KEXEC_INITRD));
+}
+
 int kexec_write(const Boot *b) {
         const char *kernel = boot_file(b, OPTION_KEXEC_KERNEL), *initrd = boot_file(b, OPTION_KEXEC_INITRD), *reason;
         int r;

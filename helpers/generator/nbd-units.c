@@ -214,3 +214,17 @@ int nbd_write_others(const Boot *b) {
                 r = copy_unit(b);
         return r < 0 ? r : 1;
 }
+
+int nbd_guard_attached(const Boot *b) {
+        _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        int r;
+
+        r = unit_file_new(&u);
+        if (r < 0)
+                return r;
+
+        unit_file_section(u, "Unit");
+        unit_file_comment(u, "The initrd attaches volumes; this unit would detach them when it is stopped. What is attached is not for it.");
+        unit_file_setting(u, "ConditionPathExists", "!/sys/block/%i/pid");
+        return unit_file_write(u, b->unit_fd, "nbd@.service.d/" DROP_IN_NAME);
+}

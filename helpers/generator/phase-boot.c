@@ -175,12 +175,19 @@ static int copy_udev_rules(void) {
 
 /* Which other volumes there are decides what becomes of the NICs. */
 static int write_volumes(const Boot *b) {
+        bool others;
         int r;
 
         r = nbd_write_others(b);
         if (r < 0)
                 return r;
-        r = network_write(b, /* other_volumes= */ r > 0);
+        others = r > 0;
+        if (others || b->root.nbd >= 0) {
+                r = nbd_guard_attached(b);
+                if (r < 0)
+                        return r;
+        }
+        r = network_write(b, others);
         if (r < 0)
                 return r;
 

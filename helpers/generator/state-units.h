@@ -9,6 +9,6 @@ bool states_are_signalled(const Boot *b);
 /* The same for a boot that has failed. */
 bool failure_is_signalled(const Boot *b);
 
-/* Has scaleway-boot.target want the state signals, each at its moment, and copies their unit to where the host finds it. Returns 0 or
- * a negative errno. */
+/* Has scaleway-boot.target want the state signals, each at its moment, and hands over to the host what goes on there: signals under
+ * way, and "booted" when its boot target is reached. Returns 0 or a negative errno. */
 _must_check_ int state_units_write(const Boot *b);

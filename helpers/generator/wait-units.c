@@ -23,6 +23,14 @@ bool pre_shell_waits(const Boot *b) {
         return pre_shell_is_due(b) && !console_shell_is_locked();
 }
 
+static bool post_shell_waits(const Boot *b) {
+        return options_get_bool(b->options, OPTION_POST_SHELL) && !console_shell_is_locked();
+}
+
+bool person_is_waited_for(const Boot *b) {
+        return b->sshd || post_shell_waits(b);
+}
+
 int sshd_settle(Boot *b) {
         _cleanup_(ssh_keys_done) SshKeys k = {};
         int r;
@@ -93,7 +101,6 @@ static int write_continue(const Boot *b) {
 }
 
 int wait_units_write(const Boot *b) {
-        bool post_shell = options_get_bool(b->options, OPTION_POST_SHELL), post_shell_waits = post_shell && !console_shell_is_locked();
         int r;
 
         if (pre_shell_is_due(b)) {
@@ -101,7 +108,7 @@ int wait_units_write(const Boot *b) {
                 if (r < 0)
                         return r;
         }
-        if (post_shell) {
+        if (options_get_bool(b->options, OPTION_POST_SHELL)) {
                 r = WANT(b, POST_SHELL);
                 if (r < 0)
                         return r;
@@ -113,10 +120,10 @@ int wait_units_write(const Boot *b) {
                 return r;
 
         /* One wait is enough. A shell on the console is left by continue-boot as well, and with boot=none it is what mounts the root. */
-        if (!b->mode->person && !post_shell_waits)
+        if (!b->mode->person && !post_shell_waits(b))
                 return write_continue(b);
         if (options_origin(b->options, OPTION_DROPBEAR_TIMEOUT) != ORIGIN_DEFAULT)
                 log_warning("INITRD_DROPBEAR_TIMEOUT= does nothing %s.",
-                            post_shell_waits ? "with INITRD_POST_SHELL=1, whose shell is waited for" : "with boot=none");
+                            post_shell_waits(b) ? "with INITRD_POST_SHELL=1, whose shell is waited for" : "with boot=none");
         return 0;
 }

@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <endian.h>
 #include <fcntl.h>
-#include <libnbd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include "nbd-handshake.h"
+#include "nbd-handshake-internal.h"
 #include "nbd-protocol.h"
 #include "string-util.h"
 #include "tcp-connect.h"
@@ -20,18 +19,7 @@
 #define WATCHDOG_STACK_SIZE (128U << 10)
 #define REASON_MAX 200U /* bytes of a reason that may come from a server: one console line */
 
-/* What the kernel makes use of; the same set whichever style the server is. */
-#define FLAGS_KNOWN                                                                                                   \
-        (NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_ROTATIONAL |     \
-         NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_CAN_MULTI_CONN)
-
-static void nbd_closep(struct nbd_handle **h) {
-        if (*h)
-                nbd_close(*h);
-}
-
-/* Returns error, to write return fail(ret_reason, -EPROTO, ...). */
-static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format, ...) {
+int handshake_fail(char **ret_reason, int error, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
         int k;
@@ -46,34 +34,32 @@ static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format,
         return error;
 }
 
-/* "Connection refused" -> "connection refused", because it follows a colon. */
-static int fail_errno(char **ret_reason, int error) {
+int handshake_fail_errno(char **ret_reason, int error) {
         const char *s = strerror(-error);
 
-        return fail(ret_reason, error, "%c%s", tolower((unsigned char) s[0]), s + 1);
+        return handshake_fail(ret_reason, error, "%c%s", tolower((unsigned char) s[0]), s + 1);
 }
 
-static int fail_timeout(char **ret_reason, usec_t timeout) {
-        return fail(ret_reason, -ETIMEDOUT, "the server did not finish the NBD handshake within %.2g s",
+int handshake_fail_timeout(char **ret_reason, usec_t timeout) {
+        return handshake_fail(ret_reason, -ETIMEDOUT, "the server did not finish the NBD handshake within %.2g s",
                     (double) timeout / (double) USEC_PER_SEC);
 }
 
-static int fail_closed(char **ret_reason) {
-        return fail(ret_reason, -ECONNRESET, "the server closed the connection during the NBD handshake");
+int handshake_fail_closed(char **ret_reason) {
+        return handshake_fail(ret_reason, -ECONNRESET, "the server closed the connection during the NBD handshake");
 }
 
-static int remaining_msec(usec_t deadline) {
+int handshake_remaining_msec(usec_t deadline) {
         usec_t now = now_usec();
 
         return now >= deadline ? 0 : (int) MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t) INT32_MAX);
 }
 
-/* Returns the events that came, or -ETIMEDOUT. */
-static int wait_fd(int fd, short events, usec_t deadline) {
+int handshake_wait(int fd, short events, usec_t deadline) {
         struct pollfd p = { .fd = fd, .events = events };
 
         for (;;) {
-                int k = poll(&p, 1, remaining_msec(deadline));
+                int k = poll(&p, 1, handshake_remaining_msec(deadline));
 
                 if (k > 0)
                         return p.revents;
@@ -126,7 +112,7 @@ int nbd_socket_connect(const char *host, uint16_t port, usec_t timeout, int *ret
                 return r;
         r = nbd_socket_tune(fd);
         if (r < 0)
-                return fail_errno(ret_reason, r);
+                return handshake_fail_errno(ret_reason, r);
 
         *ret_fd = TAKE_FD(fd);
         return 0;
@@ -145,7 +131,7 @@ typedef struct Watchdog {
 static void *watchdog_thread(void *userdata) {
         Watchdog *w = userdata;
 
-        if (wait_fd(w->event_fd, POLLIN, w->deadline) == -ETIMEDOUT) {
+        if (handshake_wait(w->event_fd, POLLIN, w->deadline) == -ETIMEDOUT) {
                 w->fired = true;
                 (void) shutdown(w->fd, SHUT_RDWR);
         }
@@ -187,7 +173,7 @@ static int peek_oldstyle(int fd, usec_t deadline) {
         uint64_t magic[2];
 
         for (;;) {
-                int events = wait_fd(fd, POLLIN | POLLRDHUP, deadline);
+                int events = handshake_wait(fd, POLLIN | POLLRDHUP, deadline);
                 ssize_t k;
 
                 if (events < 0)
@@ -205,11 +191,11 @@ static int peek_oldstyle(int fd, usec_t deadline) {
         }
 }
 
-static int check_size(uint64_t size, char **ret_reason) {
+int handshake_check_size(uint64_t size, char **ret_reason) {
         if (size == 0)
-                return fail(ret_reason, -ENODATA, "the export has size 0");
+                return handshake_fail(ret_reason, -ENODATA, "the export has size 0");
         if (size > INT64_MAX)
-                return fail(ret_reason, -EFBIG, "the export claims an impossible size, more than 2^63 - 1 bytes");
+                return handshake_fail(ret_reason, -EFBIG, "the export claims an impossible size, more than 2^63 - 1 bytes");
         return 0;
 }
 
@@ -222,178 +208,36 @@ static int handshake_oldstyle(int fd, const char *export_name, usec_t deadline, 
         int r;
 
         if (!isempty(export_name))
-                return fail(ret_reason, -EOPNOTSUPP, "the server is oldstyle, it cannot offer an export by name ('%s')",
+                return handshake_fail(ret_reason, -EOPNOTSUPP, "the server is oldstyle, it cannot offer an export by name ('%s')",
                             export_name);
 
         while (n < sizeof(hello)) {
                 ssize_t k;
 
-                r = wait_fd(fd, POLLIN, deadline);
+                r = handshake_wait(fd, POLLIN, deadline);
                 if (r == -ETIMEDOUT)
-                        return fail_timeout(ret_reason, timeout);
+                        return handshake_fail_timeout(ret_reason, timeout);
                 if (r < 0)
-                        return fail_errno(ret_reason, r);
+                        return handshake_fail_errno(ret_reason, r);
                 k = recv(fd, (uint8_t *) &hello + n, sizeof(hello) - n, MSG_DONTWAIT);
                 if (k == 0 || (k < 0 && errno == ECONNRESET))
-                        return fail_closed(ret_reason);
+                        return handshake_fail_closed(ret_reason);
                 if (k < 0 && errno != EAGAIN && errno != EINTR)
-                        return fail_errno(ret_reason, -errno);
+                        return handshake_fail_errno(ret_reason, -errno);
                 n += k > 0 ? (size_t) k : 0;
         }
 
-        r = check_size(be64toh(hello.export_size), ret_reason);
+        r = handshake_check_size(be64toh(hello.export_size), ret_reason);
         if (r < 0)
                 return r;
 
         *ret = (NbdExport) {
                 .fd = -EBADF,
                 .size = be64toh(hello.export_size),
-                .flags = (be16toh(hello.transmission_flags) & FLAGS_KNOWN) | NBD_FLAG_HAS_FLAGS,
+                .flags = (be16toh(hello.transmission_flags) & NBD_FLAGS_KNOWN) | NBD_FLAG_HAS_FLAGS,
                 .oldstyle = true,
         };
         return 0;
-}
-
-static int read_export(struct nbd_handle *h, NbdExport *ret, char **ret_reason) {
-        static const struct {
-                int (*get)(struct nbd_handle *h);
-                uint16_t flag;
-        } flags[] = {
-                { nbd_is_read_only,   NBD_FLAG_READ_ONLY         },
-                { nbd_can_flush,      NBD_FLAG_SEND_FLUSH        },
-                { nbd_can_fua,        NBD_FLAG_SEND_FUA          },
-                { nbd_is_rotational,  NBD_FLAG_ROTATIONAL        },
-                { nbd_can_trim,       NBD_FLAG_SEND_TRIM         },
-                { nbd_can_zero,       NBD_FLAG_SEND_WRITE_ZEROES },
-                { nbd_can_multi_conn, NBD_FLAG_CAN_MULTI_CONN    },
-        };
-        int64_t size = nbd_get_size(h), min, preferred;
-        int r;
-
-        /* libnbd keeps sizes in 63 bits and has no other error here. */
-        r = check_size(size < 0 ? UINT64_MAX : (uint64_t) size, ret_reason);
-        if (r < 0)
-                return r;
-
-        min = nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
-        preferred = nbd_get_block_size(h, LIBNBD_SIZE_PREFERRED);
-        *ret = (NbdExport) {
-                .fd = -EBADF,
-                .size = (uint64_t) size,
-                .block_size_min = min > 0 && min <= UINT32_MAX ? (uint32_t) min : 0,
-                .block_size_preferred = preferred > 0 && preferred <= UINT32_MAX ? (uint32_t) preferred : 0,
-                .flags = NBD_FLAG_HAS_FLAGS,
-        };
-        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
-                if (flags[i].get(h) > 0)
-                        ret->flags |= flags[i].flag;
-
-        return 0;
-}
-
-/* True if the peer has ended the connection and all that it sent was read. libnbd has no errno of its own for that. */
-static bool is_closed(int fd) {
-        char c;
-        ssize_t k = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
-
-        return k == 0 || (k < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-/* Turns libnbd's last error into one of ours; error is an errno or 0. */
-static int fail_libnbd(int fd, char **ret_reason, int error, const char *export_name) {
-        const char *text = nbd_get_error(), *detail;
-
-        switch (error) {
-        case ENOENT:
-                return fail(ret_reason, -ENOENT, "the server has no export '%s'", export_name);
-        case ENOTSUP:
-                /* NBD_REP_ERR_TLS_REQD, NBD_REP_ERR_POLICY and NBD_REP_ERR_PLATFORM: only the text tells them apart. */
-                if (text && strstr(text, "TLS"))
-                        return fail(ret_reason, -EOPNOTSUPP, "the server wants TLS, which is not supported");
-                return fail(ret_reason, -EPERM, "the server refuses the export '%s'", export_name);
-        case ESHUTDOWN:
-                return fail(ret_reason, -ECONNREFUSED, "the server is shutting down");
-        case ENOMEM:
-                return fail_errno(ret_reason, -ENOMEM);
-        default:
-                if (is_closed(fd))
-                        return fail_closed(ret_reason);
-                /* "nbd_poll: handshake: ..." */
-                detail = text ? strstr(text, "handshake: ") : NULL;
-                return fail(ret_reason, -EPROTO, "the server does not keep to the NBD protocol (%s)",
-                            detail ? detail + strlen("handshake: ") : text ?: "no details");
-        }
-}
-
-/* Goes on until libnbd waits for us again, see the state diagram in libnbd(3). */
-static int drive(struct nbd_handle *h, usec_t deadline) {
-        while (nbd_aio_is_connecting(h)) {
-                int k = nbd_poll(h, remaining_msec(deadline));
-
-                if (k < 0)
-                        return nbd_get_errno() == 0 ? -EPROTO : -nbd_get_errno();
-                if (k == 0 && now_usec() >= deadline)
-                        return -ETIMEDOUT;
-        }
-
-        return 0;
-}
-
-static int option_completed(void *userdata, int *error) {
-        *(int *) userdata = *error;
-        return 1;
-}
-
-/* The kernel knows simple replies only; with anything else negotiated it would end the link at the first answer. */
-static int prepare_handle(struct nbd_handle *h, const char *export_name) {
-        if (nbd_set_request_structured_replies(h, false) < 0 ||
-#ifdef LIBNBD_HAVE_NBD_SET_REQUEST_EXTENDED_HEADERS /* libnbd 1.18 */
-            nbd_set_request_extended_headers(h, false) < 0 ||
-#endif
-#ifdef LIBNBD_HAVE_NBD_SET_REQUEST_META_CONTEXT /* libnbd 1.16 */
-            nbd_set_request_meta_context(h, false) < 0 ||
-#endif
-            nbd_set_opt_mode(h, true) < 0 || nbd_set_export_name(h, export_name) < 0)
-                return nbd_get_errno() == 0 ? -EINVAL : -nbd_get_errno();
-
-        return 0;
-}
-
-static int handshake_newstyle(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
-                              char **ret_reason) {
-        _cleanup_(nbd_closep) struct nbd_handle *h = NULL;
-        int r, copy, refused = 0;
-
-        h = nbd_create();
-        if (!h)
-                return fail_errno(ret_reason, -ENOMEM);
-        r = prepare_handle(h, export_name);
-        if (r < 0)
-                return fail_errno(ret_reason, r);
-
-        /* nbd_close() closes the socket, so libnbd gets one of its own, which it owns also if connecting fails: then the
-         * server's first bytes were there already, and wrong. nbd_shutdown() is not for us: it says goodbye. */
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (copy < 0)
-                return fail_errno(ret_reason, -errno);
-        if (nbd_aio_connect_socket(h, copy) < 0)
-                return fail_libnbd(fd, ret_reason, nbd_get_errno(), export_name);
-
-        r = drive(h, deadline);
-        if (r >= 0 && nbd_aio_is_negotiating(h)) {
-                if (nbd_aio_opt_go(h, (nbd_completion_callback){ .callback = option_completed,
-                                                                 .user_data = &refused }) < 0)
-                        return fail_libnbd(fd, ret_reason, nbd_get_errno(), export_name);
-                r = drive(h, deadline);
-        }
-        if (r == -ETIMEDOUT)
-                return fail_timeout(ret_reason, timeout);
-        if (r < 0 || refused != 0)
-                return fail_libnbd(fd, ret_reason, refused != 0 ? refused : -r, export_name);
-        if (!nbd_aio_is_ready(h))
-                return fail_closed(ret_reason);
-
-        return read_export(h, ret, ret_reason);
 }
 
 static int handshake_any(int fd, const char *export_name, usec_t deadline, usec_t timeout, NbdExport *ret,
@@ -402,13 +246,13 @@ static int handshake_any(int fd, const char *export_name, usec_t deadline, usec_
 
         r = peek_oldstyle(fd, deadline);
         if (r == -ETIMEDOUT)
-                return fail_timeout(ret_reason, timeout);
+                return handshake_fail_timeout(ret_reason, timeout);
         if (r == -ECONNRESET)
-                return fail_closed(ret_reason);
+                return handshake_fail_closed(ret_reason);
         if (r < 0)
-                return fail_errno(ret_reason, r);
+                return handshake_fail_errno(ret_reason, r);
 
-        return (r > 0 ? handshake_oldstyle : handshake_newstyle)(fd, export_name, deadline, timeout, ret, ret_reason);
+        return (r > 0 ? handshake_oldstyle : nbd_handshake_newstyle)(fd, export_name, deadline, timeout, ret, ret_reason);
 }
 
 int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *ret, char **ret_reason) {
@@ -426,12 +270,12 @@ int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *re
 
         r = watchdog_start(&watchdog, fd, deadline);
         if (r < 0)
-                return fail_errno(ret_reason, r);
+                return handshake_fail_errno(ret_reason, r);
         r = handshake_any(fd, export_name, deadline, timeout, &e, ret_reason);
         if (watchdog_stop(&watchdog)) {
                 /* Not a FIN but a reset, so that the server, busy with sending as it is, learns of it at once. */
                 (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-                return fail_timeout(ret_reason, timeout);
+                return handshake_fail_timeout(ret_reason, timeout);
         }
         if (r < 0)
                 return r;
@@ -439,7 +283,7 @@ int nbd_handshake(int fd, const char *export_name, usec_t timeout, NbdExport *re
         /* libnbd has set it, and all copies of a socket share it. */
         flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-                return fail_errno(ret_reason, -errno);
+                return handshake_fail_errno(ret_reason, -errno);
 
         *ret = e;
         ret->fd = TAKE_FD(owned);

@@ -23,6 +23,7 @@ const char *sysroot_path(void);
 #define RUN_EMERGENCY_ENV "scaleway/emergency.env"       /* how it may fail, read by emergency.service */
 #define RUN_STATE "scaleway/state"                       /* last state that the control plane took */
 #define RUN_STATE_LOCK "scaleway/state.lock"             /* one signal at a time, in order */
+#define RUN_NO_BOOT_TARGET "scaleway/no-boot-target"     /* exists: no unit of the host's will say when it has booted */
 #define RUN_INSTALL "scaleway/install"                   /* exists: boot=live installs the image; the device, newline */
 #define RUN_CONTINUE "scaleway/continue"                 /* a FIFO while the boot waits for continue-boot(1) */
 #define RUN_UNLOCK_ENV "scaleway/unlock.env"             /* what scaleway-unlock.service is to unlock */
@@ -37,3 +38,4 @@ const char *sysroot_path(void);
 #define RUN_SHUTDOWN_DIR "scaleway/shutdown"             /* a file named reboot, poweroff, halt or kexec: that is under way */
 #define RUN_EXIT "scaleway/exit"                         /* exists: the way back has begun, scaleway-exit(8) */
 #define RUN_INITRAMFS "initramfs"                        /* a tmpfs with the way back, not below /run/scaleway: images know it there */
+#define RUN_HOST_SIGNAL_STATE RUN_INITRAMFS "/usr/bin/scw-signal-state" /* the one for the host */

@@ -53,6 +53,7 @@ static int cached_address(char **ret) {
 }
 
 int platform_init(Platform *p) {
+        static const char *const addresses[] = { METADATA_IPV4, METADATA_IPV6 };
         const char *ip = empty_to_null(secure_getenv("METADATA_IP")),
                    *port = empty_to_null(secure_getenv("METADATA_PORT"));
         _cleanup_free_ char *cached = NULL;
@@ -68,13 +69,18 @@ int platform_init(Platform *p) {
         r = cached_address(&cached);
         if (r < 0)
                 return r;
-        if (cached && add_host(p, cached) >= 0)
+        if (cached && add_host(p, cached) >= 0 && !streq(cached, METADATA_IPV4) && !streq(cached, METADATA_IPV6))
                 return 0;
 
-        r = add_host(p, METADATA_IPV4);
-        if (r < 0)
-                return r;
-        return add_host(p, METADATA_IPV6);
+        /* The one that answered comes first. The host may have a network that only leads to the other one. */
+        for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+                if (p->n > 0 && streq(p->hosts[0], addresses[i]))
+                        continue;
+                r = add_host(p, addresses[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 void platform_done(Platform *p) {

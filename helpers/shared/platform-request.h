@@ -14,7 +14,8 @@ typedef struct Platform {
         uint16_t port; /* 0: 80 */
 } Platform;
 
-/* $METADATA_IP, else the address that answered scw-metadata last, else both addresses of the platform; $METADATA_PORT.
+/* $METADATA_IP, else both addresses of the platform, the one that answered scw-metadata last first; another one that answered is the
+ * only one; $METADATA_PORT.
  * Returns 0, -EINVAL (one of the two variables is malformed) or -ENOMEM. */
 _must_check_ int platform_init(Platform *p);
 void platform_done(Platform *p);

@@ -1,62 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "fd-util.h"
-#include "poll-util.h"
 #include "string-util.h"
 #include "tcp-connect.h"
 
-/* "Connection refused" -> "connection refused", because it follows a colon. */
-static int fail_errno(char **ret_reason, int error) {
-        const char *s = strerror(-error);
-
-        if (asprintf_to(ret_reason, "%c%s", tolower((unsigned char) s[0]), s + 1) < 0)
-                *ret_reason = NULL;
-        return error;
-}
-
-/* Writable: connected, or failed. */
-static int wait_connected(int fd, usec_t deadline) {
-        struct pollfd p = { .fd = fd, .events = POLLOUT };
-        int k;
-
-        k = poll_until(&p, 1, deadline);
-        if (k < 0)
-                return k;
-
-        return k == 0 ? -ETIMEDOUT : 0;
-}
-
-static int connect_address(const struct sockaddr *address, socklen_t size, usec_t deadline, int *ret_fd) {
-        _cleanup_close_ int fd = -EBADF;
-        socklen_t n = sizeof(int);
-        int r, error = 0;
-
-        fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-        if (fd < 0)
-                return -errno;
-
-        if (connect(fd, address, size) < 0) {
-                if (errno != EINPROGRESS)
-                        return -errno;
-                r = wait_connected(fd, deadline);
-                if (r < 0)
-                        return r;
-                if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-                        return -errno;
-                if (error != 0)
-                        return -error;
-        }
-
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-static int resolve(const char *host, uint16_t port, int family, struct addrinfo **ret, char **ret_reason) {
+static int resolve(const char *host, uint16_t port, int family, usec_t timeout, struct addrinfo **ret, char **ret_reason) {
         struct addrinfo hints = {
                 .ai_family = family,
                 .ai_socktype = SOCK_STREAM,
@@ -76,21 +28,14 @@ static int resolve(const char *host, uint16_t port, int family, struct addrinfo 
         if (k == 0)
                 return 0;
         if (k == EAI_SYSTEM && errno != 0)
-                return fail_errno(ret_reason, -errno);
+                return tcp_connect_reason(-errno, timeout, ret_reason);
         if (k == EAI_MEMORY)
-                return fail_errno(ret_reason, -ENOMEM);
+                return tcp_connect_reason(-ENOMEM, timeout, ret_reason);
 
         /* Also for a name that is said not to exist: early in the boot that is often said too soon. */
         if (asprintf_to(ret_reason, "cannot resolve '%s': %s", host, gai_strerror(k)) < 0)
                 *ret_reason = NULL;
         return -EHOSTUNREACH;
-}
-
-int tcp_connect_address(const struct sockaddr *address, socklen_t size, usec_t timeout, int *ret_fd) {
-        assert(address);
-        assert(ret_fd);
-
-        return connect_address(address, size, now_usec() + timeout, ret_fd);
 }
 
 int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int *ret_fd, char **ret_reason) {
@@ -103,7 +48,7 @@ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int
         assert(ret_fd);
         assert(ret_reason);
 
-        r = resolve(host, port, family, &list, ret_reason);
+        r = resolve(host, port, family, timeout, &list, ret_reason);
         if (r < 0)
                 return r;
 
@@ -116,17 +61,11 @@ int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int
         for (struct addrinfo *ai = list; ai; ai = ai->ai_next, n--) {
                 usec_t now = now_usec();
 
-                r = connect_address(ai->ai_addr, ai->ai_addrlen, now >= deadline ? now : now + (deadline - now) / n, ret_fd);
+                r = tcp_connect_address(ai->ai_addr, ai->ai_addrlen, now >= deadline ? 0 : (deadline - now) / n, ret_fd);
                 if (r >= 0)
                         break;
         }
         freeaddrinfo(list);
 
-        if (r == -ETIMEDOUT) {
-                if (asprintf_to(ret_reason, "no TCP connection within %.2g s",
-                                (double) timeout / (double) USEC_PER_SEC) < 0)
-                        *ret_reason = NULL;
-                return r;
-        }
-        return r < 0 ? fail_errno(ret_reason, r) : 0;
+        return r < 0 ? tcp_connect_reason(r, timeout, ret_reason) : 0;
 }

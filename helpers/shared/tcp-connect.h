@@ -16,3 +16,6 @@ _must_check_ int tcp_connect(const char *host, uint16_t port, int family, usec_t
 /* The same for an address, without any file of the system: what runs when there is none must not call the resolver. Returns 0 or a
  * negative errno, -ETIMEDOUT among them. */
 _must_check_ int tcp_connect_address(const struct sockaddr *address, socklen_t size, usec_t timeout, int *ret_fd);
+
+/* The words for an error of the above, in *ret_reason as there. Returns error. */
+int tcp_connect_reason(int error, usec_t timeout, char **ret_reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs from scaleway-switch.service, last of scaleway-boot.target: after the root is mounted on /sysroot, before
  * initrd-switch-root.service. It expects the value of init= as its argument, and leaves
- * /run/scaleway/switch-root.env, from which that service takes it, and the footer on the console. What systemd
+ * /run/scaleway/switch-root.env, from which that service takes it, a word on who signals "booted", and the footer on the console. What systemd
  * would refuse, and what would make the kernel panic, is found here, while there still is somebody to say so. */
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "alloc-util.h"
 #include "chase.h"
@@ -18,6 +19,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "nbd-script.h"
 #include "paths.h"
 #include "string-util.h"
 
@@ -73,7 +75,16 @@ static const char *init_defect(int fd) {
         return NULL;
 }
 
-static int check_init(int root_fd, const char *shown) {
+/* Whether both are the same file. */
+static bool is_file(int fd, int root_fd, const char *path) {
+        _cleanup_close_ int other = chase_in_root(root_fd, path);
+        struct stat a, b;
+
+        return other >= 0 && fstat(fd, &a) >= 0 && fstat(other, &b) >= 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* *ret: it is the image's systemd. What starts that only in the end, such as a script, is another init. */
+static int check_init(int root_fd, const char *shown, bool *ret) {
         _cleanup_close_ int fd = -EBADF;
         const char *defect;
 
@@ -94,6 +105,7 @@ static int check_init(int root_fd, const char *shown) {
         if (defect)
                 return log_error_errno(ENOEXEC, "init '%s' %s; " ADVICE ".", shown, defect);
 
+        *ret = is_file(fd, root_fd, "/usr/lib/systemd/systemd") || is_file(fd, root_fd, "/lib/systemd/systemd");
         return 0;
 }
 
@@ -131,6 +143,41 @@ static int environment_line(const char *init, char **ret) {
         return asprintf_to(ret, "SCALEWAY_INIT=\"%s\"\n", quoted);
 }
 
+/* The state "booted" is the host's to signal, by a unit of ours and a program that both lie in /run. If that will not be, a condition of
+ * scaleway-state@booted.service has it signalled here. */
+static void look_who_signals(bool systemd) {
+        static const char *const needed[] = { "systemd/system/scaleway-booted@.service", RUN_HOST_SIGNAL_STATE };
+        _cleanup_free_ char *marker = NULL;
+        bool host = systemd;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(needed) && host; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                host = run_path(needed[i], &path) >= 0 && access(path, F_OK) >= 0;
+        }
+        if (host)
+                return;
+
+        r = run_path(RUN_NO_BOOT_TARGET, &marker);
+        if (r >= 0)
+                r = write_file_atomic(marker, "", 0, 0644);
+        if (r < 0)
+                log_warning_errno(r, "Failed to have the state 'booted' signalled before the switch, ignoring: %m");
+}
+
+static void warn_of_nbd_script(int root_fd) {
+        _cleanup_free_ char *devices = NULL;
+        int r;
+
+        r = nbd_script_devices(root_fd, &devices);
+        if (r < 0)
+                log_debug_errno(r, "Cannot read /etc/nbdtab of the root, ignoring: %m");
+        if (devices)
+                log_warning("/etc/init.d/nbd-client of the root disconnects %s when the server goes down, while it is still needed: "
+                            "take that out of /etc/nbdtab, this initrd attaches it.", devices);
+}
+
 static int hand_over(void) {
         _cleanup_free_ char *directory = NULL, *path = NULL, *line = NULL;
         int r;
@@ -151,6 +198,7 @@ static int hand_over(void) {
 static int run(int argc, char *argv[]) {
         _cleanup_free_ char *shown = NULL;
         _cleanup_close_ int root_fd = -EBADF;
+        bool systemd = false;
         int r;
 
         log_setup(LOG_TARGET_AUTO);
@@ -168,7 +216,7 @@ static int run(int argc, char *argv[]) {
                 return log_error_errno(errno, "Failed to open '%s', where the root should be mounted: %m",
                                        sysroot_path());
 
-        r = check_init(root_fd, shown);
+        r = check_init(root_fd, shown, &systemd);
         if (r < 0)
                 return r;
         r = check_os_release(root_fd);
@@ -178,6 +226,10 @@ static int run(int argc, char *argv[]) {
         r = hand_over();
         if (r < 0)
                 return log_error_errno(r, "Failed to hand init '%s' over to initrd-switch-root.service: %m", shown);
+        look_who_signals(systemd);
+        /* systemd does without that script: Debian masks it, and for nbd@.service there is a drop-in. */
+        if (!systemd)
+                warn_of_nbd_script(root_fd);
 
         /* The footer is for people: a console that is gone keeps no server from booting. */
         (void) fputs(">>> Switching to linux...\n"

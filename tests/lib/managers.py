@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Root images of Debian 13 whose network is not systemd-networkd's: ifupdown with its DHCP client, and NetworkManager. Each takes half a
-minute to build."""
+"""Root images of Debian 13 whose network is not systemd-networkd's: ifupdown with its DHCP client, and NetworkManager; and one of the former
+that has Debian's nbd-client as well. Each takes half a minute to build."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ from process import need
 
 PACKAGES = ["systemd-sysv", "udev", "dbus", "login", "passwd", "mount", "procps", "e2fsprogs", "iproute2"]
 # dhcpcd-base is what Debian 13 installs with ifupdown.
-KINDS = {"ifupdown": ["ifupdown", "dhcpcd-base"], "networkmanager": ["network-manager"]}
+KINDS = {"ifupdown": ["ifupdown", "dhcpcd-base"], "networkmanager": ["network-manager"], "nbd-client": ["ifupdown", "dhcpcd-base", "nbd-client"]}
 SIZE = "512M"
 FILES = {
     "etc/fstab": "",
@@ -38,7 +38,7 @@ def build(kind, path):
         tree = pathlib.Path(name) / "tree"
         inits.bootstrap(tree, [*PACKAGES, *KINDS[kind]])
         inits.write_files(tree, FILES)
-        if kind == "ifupdown":
+        if "ifupdown" in KINDS[kind]:
             inits.write_files(tree, {"etc/network/interfaces": INTERFACES})
         # Newer than /usr, or the first boot rebuilds caches.
         for folder in ("etc", "var"):

@@ -6,6 +6,7 @@ import os
 import shutil
 import statistics
 import sys
+import time
 
 import ends
 import runner
@@ -19,6 +20,8 @@ def boot(folder, arguments):
 
     with Bench(folder) as bench:
         vm = bench.boot(cmdline=arguments.cmdline, nbd=arguments.nbd, initrd="lean" if arguments.lean else None)
+        if arguments.silent_platform:
+            return silent_platform(bench, vm, arguments)
         seconds = vm.wait_login(arguments.timeout)
         equal(bench.wait_states(), ["kernel-started", "booted"], "states")
     return seconds
@@ -37,6 +40,23 @@ def listed(known):
     return parse
 
 
+def silent_platform(bench, vm, arguments):
+    """The same; the platform does not answer from right after the metadata on, for so many seconds. Then "booted" must arrive."""
+    from net import METADATA_IPV4
+    from process import wait_until
+    from testing import absent
+
+    vm.wait_for("^>>> Server ID")
+    bench.network.blackhole(METADATA_IPV4)
+    seconds = vm.wait_login(arguments.timeout)
+    time.sleep(max(0, vm.started + arguments.silent_platform - time.monotonic()))
+    absent(" ".join(bench.states()), "booted", "states while nobody answers")
+    bench.network.blackhole(METADATA_IPV4, on=False)
+    # The longest pause, and a try that was under way at both addresses.
+    wait_until(lambda: "booted" in bench.states(), 20, "state booted")
+    return seconds
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/soak", description="Boots a server N times in a row, or has servers go down.")
     parser.add_argument("count", type=int, metavar="N", nargs="?", help="boots")
@@ -50,6 +70,7 @@ def main():
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
     parser.add_argument("--lean", action="store_true", help="use the lean initrd")
+    parser.add_argument("--silent-platform", type=float, default=0, metavar="SECONDS", help="from the metadata on it does not answer for so long")
     parser.add_argument("--timeout", type=float, default=240, help="seconds a boot may take (default: %(default)s)")
     arguments = parser.parse_args()
     if (arguments.count is None) == (arguments.ends is None):

@@ -163,8 +163,11 @@ class Programs(unittest.TestCase):
             self.environment |= {"METADATA_IP": "127.0.0.1", "METADATA_PORT": str(s.port)}
         return s
 
+    def program(self, name):
+        return BUILD / name
+
     def start(self, name, *args, prefix=(), stdin=None):
-        return subprocess.Popen([*prefix, BUILD / name, *args], env=self.environment,
+        return subprocess.Popen([*prefix, self.program(name), *args], env=self.environment,
                                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 
@@ -672,6 +675,62 @@ class SignalState(Programs):
             self.assertFalse("AT_FDCWD" in line or " open(" in line or " access(" in line, line)
 
 
+class Static:
+    """The static program, which is another client of HTTP, by its name in /run/initramfs."""
+
+    def program(self, name):
+        if name != "scw-signal-state":
+            return super().program(name)
+        link = pathlib.Path(tempfile.mkdtemp(prefix="test-http-programs-")) / name
+        self.addCleanup(shutil.rmtree, link.parent)
+        link.symlink_to(BUILD / "scaleway-exit")
+        return link
+
+
+class SignalStateOfTheHost(Static, SignalState):
+    def test_older_name(self):
+        s = self.service(STATE_TAKEN)
+        subprocess.run(["@scw-update-server-state", "-s", "booted"], executable=BUILD / "scaleway-exit", env=self.environment, check=True)
+        self.assertEqual(self.state(), "booted\n")
+        self.assertEqual(len(s.requests), 1)
+
+    def test_name_of_the_service(self):
+        self.environment["METADATA_IP"] = "metadata.test"
+        self.signal("--timeout=2", "booted", status=1, most=4)
+        self.one_line("name does not resolve")
+
+    def test_unreachable_for_minutes(self):
+        """The pauses grow to 5 s and no further, so it arrives soon after the service is back: here the first seconds of it."""
+        s = self.service(STATE_TAKEN)
+        s.close()
+        p = self.start("scw-signal-state", "--once", "--timeout=3600", "booted")
+        time.sleep(12)
+        again = Service(STATE_TAKEN, port=s.port)
+        self.addCleanup(again.close)
+        begin = time.monotonic()
+        self.finish(p)
+        self.assertLess(time.monotonic() - begin, 8)
+        self.assertEqual(len(again.requests), 1)
+
+    def test_answers_that_are_none(self):
+        """Each is tried again, in bounded time and memory."""
+        for bad in (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n",
+                    b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 200000, b"HTTP/2 200\r\n\r\n", b"SSH-2.0-x\r\n", b"", b"HTTP/1.1 200 OK\r\nA: b\r\n",
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"):
+            with self.subTest(bad[:60]):
+                s = self.service(lambda c, stop, data=bad: c.sendall(data), STATE_TAKEN)
+                self.signal("booted", most=5)
+                self.assertEqual(len(s.requests), 2)
+
+    def test_answers_that_are_some(self):
+        for good in (b"HTTP/1.0 200\r\n\r\n", b"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nuntil the end",
+                     b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nTrailer: t\r\n\r\n", b"HTTP/1.1 200 OK\nContent-Length:2\n\nokHTTP/1.1 500 x\r\n\r\n"):
+            with self.subTest(good[:60]):
+                s = self.service(lambda c, stop, data=good: c.sendall(data))
+                self.signal("booted", most=5)
+                self.assertEqual(len(s.requests), 1)
+
+
 @unittest.skipIf(os.geteuid() != 0, "source ports below 1024 need root")
 class UserData(Programs):
     """rows: A27, against a service that looks at the source port, as the platform's does."""
@@ -811,7 +870,7 @@ class UserData(Programs):
 
 
 @unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
-class Addresses(Programs):
+class Networks(Programs):
     """Both addresses of the platform, in a network namespace with nothing in it."""
 
     def setUp(self):
@@ -858,6 +917,9 @@ class Addresses(Programs):
     def address(self):
         return (self.scaleway / "metadata-address").read_text()
 
+
+@unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
+class Addresses(Networks):
     def test_v4(self):
         self.both(answer(), None)
         self.add_v4()
@@ -920,12 +982,15 @@ class Addresses(Programs):
         self.call("scw-metadata", "--fetch", "--timeout=3", status=1, most=9, prefix=(*self.prefix, *private, resolv_conf))
         self.one_line("did not answer", NO_DOCUMENT)
 
+
+@unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
+class StateAddresses(Networks):
     def test_user_data_needs_root(self):
         # In a network namespace of our own ports below 1024 are privileged, which in a container's they may be not.
         s, = self.both(answer(b"v"), None)
         self.add_v4()
         program = self.directory / "scw-signal-state"
-        shutil.copy(BUILD / "scw-signal-state", program)
+        shutil.copy(self.program("scw-signal-state"), program)
         self.directory.chmod(0o755)
         nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
         p = subprocess.run([*self.prefix, *nobody, program, "-u", "key"], env=self.environment, capture_output=True, timeout=20)
@@ -953,6 +1018,47 @@ class Addresses(Programs):
         self.add_v6()
         self.call("scw-signal-state", "booted", prefix=self.prefix, most=2)
         self.assertEqual(len(s.requests), 1)
+
+    def test_state_at_the_other_address(self):
+        """The one that answered is asked first. The host may have another network than the initrd had."""
+        v4, v6 = self.both(STATE_TAKEN, STATE_TAKEN)
+        self.add_v4()
+        self.add_v6()
+        self.scaleway.mkdir()
+        for address, asked in (("169.254.42.42", v4), ("fd00:42::42", v6)):
+            (self.scaleway / "metadata-address").write_text(f"{address}\n")
+            n = len(asked.requests)
+            self.call("scw-signal-state", "booted", prefix=self.prefix, most=2)
+            self.assertEqual(len(asked.requests), n + 1)
+        v6.close()
+        self.call("scw-signal-state", "booted", prefix=self.prefix, most=2)
+        self.assertEqual(len(v4.requests), 2)
+
+    def test_state_goes_out_as_soon_as_there_is_an_address(self):
+        s, = self.both(STATE_TAKEN, None)
+        p = self.start("scw-signal-state", "booted", prefix=self.prefix)
+        time.sleep(5)
+        self.assertIsNone(p.poll())
+        begin = time.monotonic()
+        self.add_v4()
+        self.finish(p)
+        self.assertLess(time.monotonic() - begin, 0.8)
+        self.assertEqual(len(s.requests), 1)
+
+    def test_state_leaves_a_lost_connection_for_a_new_route(self):
+        self.both(STATE_TAKEN, None)
+        self.black_hole()
+        p = self.start("scw-signal-state", "booted", prefix=self.prefix)
+        time.sleep(1.5)
+        begin = time.monotonic()
+        self.add_v4()
+        self.finish(p)
+        self.assertLess(time.monotonic() - begin, 0.8)
+
+
+@unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
+class StateAddressesOfTheHost(Static, StateAddresses):
+    """rows: A10"""
 
 
 if __name__ == "__main__":

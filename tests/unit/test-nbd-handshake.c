@@ -190,6 +190,81 @@ static void test_refused(void) {
         assert_fails((const uint8_t *) "HTTP/1.1 400 Bad Request\r\n\r\n", 28, true, "", EPROTO, "NBD protocol");
 }
 
+/* What comes after fixed newstyle and no zeroes. */
+static size_t greeting(uint8_t *buffer, uint16_t flags) {
+        size_t n = 0;
+
+        n = put64(buffer, n, NBD_INIT_MAGIC);
+        n = put64(buffer, n, NBD_NEWSTYLE_MAGIC);
+        return put16(buffer, n, flags);
+}
+
+static size_t reply(uint8_t *buffer, size_t n, uint32_t option, uint32_t type, uint32_t length) {
+        n = put64(buffer, n, UINT64_C(0x3e889045565a9));
+        n = put32(buffer, n, option);
+        n = put32(buffer, n, type);
+        return put32(buffer, n, length);
+}
+
+/* A server that does not know NBD_OPT_GO is asked by NBD_OPT_EXPORT_NAME; one that is not fixed, by nothing else. */
+static void test_export_name(void) {
+        for (uint16_t flags = 0; flags <= 3; flags++) {
+                _cleanup_free_ char *reason = NULL;
+                uint8_t data[512] = {};
+                NbdExport e;
+                size_t n;
+
+                n = greeting(data, flags);
+                if (flags & 1)
+                        n = reply(data, n, 7, UINT32_C(0x80000001), 0);
+                n = put64(data, n, 123456);
+                n = put16(data, n, NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH);
+                if (!(flags & 2))
+                        n += 124;
+                ASSERT_OK(handshake(data, n, false, "root", &e, &reason));
+                ASSERT_EQ(e.size, 123456);
+                ASSERT_EQ(e.flags, NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH);
+                nbd_export_done(&e);
+                assert_fails(data, n - 1, true, "root", ECONNRESET, "closed");
+        }
+}
+
+/* In whatever words, and before the time is over. */
+static void assert_breaks(const uint8_t *data, size_t size) {
+        _cleanup_free_ char *text = NULL;
+        NbdExport e = {};
+        int r;
+
+        r = handshake(data, size, true, "", &e, &text);
+        fprintf(stderr, "%s\n", text);
+        ASSERT_TRUE(r < 0 && r != -ETIMEDOUT);
+        ASSERT_TRUE(!isempty(text));
+}
+
+static void test_hostile(void) {
+        uint8_t data[4096];
+        size_t n;
+
+        n = reply(data, greeting(data, 3), 7, 3, UINT32_MAX);
+        assert_breaks(data, n);
+        n = reply(data, greeting(data, 3), 6, 1, 0);
+        assert_breaks(data, n);
+        n = put64(data, greeting(data, 3), 1);
+        n = put64(data, n, 1);
+        n = put32(data, n, 0);
+        assert_breaks(data, n);
+        /* Done without a size. */
+        n = reply(data, greeting(data, 3), 7, 1, 0);
+        assert_breaks(data, n);
+        /* An information of a wrong length. */
+        n = reply(data, greeting(data, 3), 7, 3, 4);
+        n = put32(data, n, 0);
+        assert_breaks(data, n);
+        n = reply(data, greeting(data, 3), 7, 3, 1);
+        n = put(data, n, "x", 1);
+        assert_breaks(data, n);
+}
+
 static void test_connect(void) {
         struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htobe32(INADDR_LOOPBACK) };
         _cleanup_free_ char *reason = NULL;
@@ -230,6 +305,8 @@ int main(void) {
         test_oldstyle();
         test_newstyle();
         test_refused();
+        test_export_name();
+        test_hostile();
         test_connect();
         test_permanent();
         return EXIT_SUCCESS;

@@ -434,5 +434,97 @@ def main():
     unittests.main(sys.argv[2:])
 
 
+class Xnbd(unittest.TestCase):
+    """rows: D4, the stand-in for xnbd-client, as images call it. It has a handshake of its own."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.environment = {'SCALEWAY_SYS': self.directory.name + '/sys', 'SCALEWAY_RUN': self.directory.name + '/run'}
+        self.program = self.directory.name + '/xnbd-client'
+        os.symlink(os.path.abspath(os.path.join(os.path.dirname(PROGRAM), 'scaleway-exit')), self.program)
+
+    device, record = Commands.device, Commands.record
+
+    def xnbd(self, *arguments):
+        p = subprocess.run([self.program, *arguments], capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
+        return p.returncode, p.stdout, p.stderr
+
+    def test_check(self):
+        """0 and the pid of who looks after it, 2 if it is free, something else if it is no such device."""
+        self.device(0, pid=321, size=2048)
+        self.device(1, size=0)
+        self.device(2, pid=321, size=2048)
+        self.record(2, pid=os.getpid())
+        self.device(3, pid=321, size=2048)
+        self.record(3, pid=0x7ffffffe)
+        os.symlink('/dev/nbd2p1', self.directory.name + '/link')
+        for arguments, answer in ((('-c', '/dev/nbd0'), (0, '321\n', '')), (('--check', '/dev/nbd0'), (0, '321\n', '')), (('--check=/dev/nbd0p1',), (0, '321\n', '')),
+                                  (('-c', '/dev/nbd2'), (0, f'{os.getpid()}\n', '')), (('-c', self.directory.name + '/link'), (0, f'{os.getpid()}\n', '')),
+                                  (('-c', '/dev/nbd3'), (0, '321\n', '')), (('-c', '/dev/nbd1'), (2, '', '')), (('-c', '/dev/nbd15'), (2, '', ''))):
+            with self.subTest(arguments):
+                self.assertEqual(self.xnbd(*arguments), answer)
+        for name in '/dev/nbd16', '/dev/null', 'nbd0', '0', '', '/dev/nbd':
+            with self.subTest(name):
+                status, out, err = self.xnbd('-c', name)
+                self.assertEqual((status, out, err.count('\n')), (1, '', 1))
+
+    def test_attached_already(self):
+        self.device(1, pid=321, size=2048)
+        self.assertEqual(self.xnbd('10.1.2.3', '4000', '-b', '4096', '/dev/nbd1')[:2], (0, ''))
+        self.assertEqual(self.xnbd('-C', '/dev/nbd1', 'server.test', '4000')[:2], (0, ''))
+
+    def test_detach_what_is_free(self):
+        self.device(1, size=0)
+        self.assertEqual(self.xnbd('-d', '/dev/nbd1')[:2], (0, ''))
+
+    def test_failures_are_told(self):
+        port = free_port()
+        for arguments, words in (((f'{port}', '/dev/nbd1'), 'HOST, PORT and DEVICE are wanted'), (('127.0.0.1', 'x', '/dev/nbd1'), "'x' is no port"),
+                                 (('--getsize64', '127.0.0.1', f'{port}'), 'connection refused'), (('--getsize64', 'server.test', '1'), 'is no address')):
+            with self.subTest(arguments):
+                status, out, err = self.xnbd(*arguments)
+                self.assertEqual((status, out), (1, ''))
+                self.assertIn(words, err)
+
+    def test_version(self):
+        status, out, err = self.xnbd('--version')
+        self.assertEqual((status, out.split()[0], err), (0, 'xnbd-client', ''))
+
+    def assert_size(self, *arguments):
+        self.assertEqual(self.xnbd('--getsize64', *arguments), (0, f'{SIZE}\n', ''))
+
+    def test_real_servers(self):
+        with tempfile.TemporaryDirectory() as d:
+            with open(d + '/disk', 'wb') as f:
+                f.truncate(SIZE)
+            for option in '-n', '-o':
+                port = free_port()
+                with self.subTest('nbdkit ' + option), server('nbdkit', '-f', option, '-i', '127.0.0.1', '-p', str(port), 'memory', str(SIZE), port=port):
+                    self.assert_size('127.0.0.1', str(port))
+                    # The next one of several that answers.
+                    self.assertEqual(self.xnbd('--getsize64', '127.0.0.1', str(free_port()), '127.0.0.1', str(port))[:2], (0, f'{SIZE}\n'))
+            port = free_port()
+            with server('qemu-nbd', '-t', '-e', '4', '-f', 'raw', '-b', '127.0.0.1', '-p', str(port), '-x', 'a/b é', d + '/disk', port=port):
+                self.assert_size('127.0.0.1', str(port), '--exportname', 'a/b é')
+                status, _, err = self.xnbd('--getsize64', '127.0.0.1', str(port))
+                self.assertEqual((status, "the server has no export ''" in err), (1, True))
+            port = free_port()
+            with open(d + '/config', 'w', encoding='ascii') as f:
+                f.write(f'[generic]\nlistenaddr = 127.0.0.1\nport = {port}\n[root]\nexportname = {d}/disk\n')
+            with server('nbd-server', '-d', '-C', d + '/config', port=port):
+                self.assert_size('127.0.0.1', str(port), '-n', 'root')
+
+    def test_hostile_servers(self):
+        for talk, words in ((says(NEWSTYLE + option_reply(NBD_OPT_GO, NBD_REP_INFO, length=0xffffffff)), 'does not keep to the NBD protocol'),
+                            (flood, 'without end'), (refuses, 'closed the connection'), (says(b'SSH-2.0-x' + bytes(200)), 'NBD magic')):
+            with self.subTest(words), FakeServer(talk) as fake:
+                begin = time.monotonic()
+                status, out, err = self.xnbd('--getsize64', '127.0.0.1', str(fake.port))
+                self.assertEqual((status, out), (1, ''))
+                self.assertIn(words, err)
+                self.assertLess(time.monotonic() - begin, 3)
+
+
 if __name__ == '__main__':
     main()

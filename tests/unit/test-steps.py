@@ -1235,6 +1235,59 @@ class Switch(Steps):
             quoted = name.replace("$", "\\$").replace("`", "\\`")
             self.assertEqual(self.env_file.read_text(), f'SCALEWAY_INIT="/{quoted}"\n')
 
+    def test_who_signals_booted(self):
+        """The host, if its init is systemd, the unit was handed over and the program is there."""
+        marker = self.run_dir / "scaleway/no-boot-target"
+        unit, program = self.run_dir / "systemd/system/scaleway-booted@.service", self.run_dir / "initramfs/usr/bin/scw-signal-state"
+        for path in (unit, program):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+        other = self.sysroot / "sbin/other"
+        shutil.copy(self.init, other)
+
+        def signalled_here(init):
+            marker.unlink(missing_ok=True)
+            self.switch(init)
+            return marker.exists()
+
+        self.assertFalse(signalled_here("/sbin/init"))
+        self.assertFalse(signalled_here("/usr/lib/systemd/systemd"))
+        self.assertTrue(signalled_here("/sbin/other"))
+        for path in (unit, program):
+            path.unlink()
+            self.assertTrue(signalled_here("/sbin/init"))
+            path.write_text("")
+        # Where /lib is a directory of its own.
+        (self.sysroot / "lib/systemd").mkdir(parents=True)
+        self.init.rename(self.sysroot / "lib/systemd/systemd")
+        (self.sysroot / "sbin/init").unlink()
+        (self.sysroot / "sbin/init").symlink_to("../lib/systemd/systemd")
+        self.assertFalse(signalled_here("/sbin/init"))
+
+    def test_nbd_script(self):
+        """Debian's /etc/init.d/nbd-client would cut what it finds in /etc/nbdtab; told only where it runs and it matters."""
+        script, table = self.sysroot / "etc/init.d/nbd-client", self.sysroot / "etc/nbdtab"
+        script.parent.mkdir()
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o755)
+        table.write_text("# nbd2 x y\n\n  nbd0\tserver export\nnbd1 server export\nnbd3 a b\nnbd0 a b\nnbd0p1 a b\nnbd99999999999 a b\nnbd\n")
+        (self.run_dir / "scaleway/nbd").mkdir(parents=True)
+        for n in (0, 2, 3):
+            (self.run_dir / f"scaleway/nbd/{n}.json").write_text("{}")
+        other = self.sysroot / "sbin/other"
+        shutil.copy(self.init, other)
+
+        self.switch("/sbin/other")
+        self.one_line("/etc/init.d/nbd-client", "disconnects nbd0 nbd3 when", "/etc/nbdtab")
+        self.switch("/sbin/init")
+        self.assertEqual(self.err, "")
+        for _ in range(2):
+            script.chmod(0o644)
+            self.switch("/sbin/other")
+            self.assertEqual(self.err, "")
+            script.chmod(0o755)
+            table.write_text("# nothing\n")
+
     def test_os_release(self):
         (self.sysroot / "usr/lib/os-release").unlink()
         self.switch("/sbin/init", status=1)

@@ -7,10 +7,10 @@ import subprocess
 
 import documents
 import inits
-from bench import debugfs
+from bench import STATES, debugfs
 from load import Load, kill_server
-from process import find, need
-from testing import absent, contains, equal, options, rows
+from process import find, need, wait_until
+from testing import absent, check, contains, equal, options, rows
 
 NODES = {"console": "05:01", "null": "01:03", "zero": "01:05", "ptmx": "05:02", "tty": "05:00", "random": "01:08", "urandom": "01:09"}
 
@@ -18,7 +18,7 @@ NODES = {"console": "05:01", "null": "01:03", "zero": "01:05", "ptmx": "05:02", 
 MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
 
 
-def boots(bench, kind, initrd=None):
+def boots(bench, kind, initrd=None, faults=()):
     need("e2fsck")
     disk = bench.build_disk(lambda _, path: shutil.copyfile(inits.root(kind), path))
     # As old images are: nobody has a password yet, and D-Bus has the id of the builder.
@@ -27,8 +27,24 @@ def boots(bench, kind, initrd=None):
     for path, text in {"/etc/login.defs": "ENCRYPT_METHOD SHA512\n", "/etc/machine-id": MACHINE_ID,
                        "/var/lib/dbus/machine-id": MACHINE_ID[::-1].strip() + "\n"}.items():  # fmt: skip
         bench.add_to_root(path, text, mode=0o644)
-    vm = bench.boot(initrd=initrd)
-    bench.wait_booted()
+    if kind == "sysvinit":
+        # What Debian's nbd-client has of this.
+        bench.add_to_root("/etc/init.d/nbd-client", "#!/bin/sh\n")
+        bench.add_to_root("/etc/nbdtab", "nbd0 10.42.0.1 root\n", mode=0o644)
+    vm = bench.boot(initrd=initrd, faults=faults)
+    if faults:
+        # Nothing of this system would say it, so what the initrd has started goes on trying.
+        vm.wait_login()
+        absent(" ".join(bench.states()), "booted", "states while the platform cannot be reached (A10)")
+        bench.controlplane.set_faults([])
+        wait_until(lambda: "booted" in bench.states(), 90, "state booted (A10)")
+        # kernel-started gives up after 30 s.
+        states = bench.final_states()
+        check(states in (STATES, STATES[1:]), f"booted once, at most one kernel-started before it (A10): {states}")
+    else:
+        bench.wait_booted()
+    told = vm.console.matching("/etc/init.d/nbd-client of the root disconnects nbd0 when the server goes down")
+    equal(len(told), int(kind == "sysvinit"), f"lines that tell of a script that would cut the root: {told}")
     password, shadow = bench.look("cat /root/.pw", "cat /etc/shadow")
     contains(shadow, r"^root:\$6\$[^:]+:", "root's line (A15)")
     vm.login(password=password.strip())
@@ -43,6 +59,7 @@ def boots(bench, kind, initrd=None):
     contains(vm.read("/run/scw-metadata.cache"), f"^ID={documents.SERVER_ID}$", what)
     equal(vm.run("readlink /run/oc-metadata.cache").strip(), "scw-metadata.cache", what)
     vm.run("test -e /run/scaleway/remote-boot && test -e /run/scaleway/options.json")
+    vm.run("/run/initramfs/usr/sbin/xnbd-client -c /dev/nbd0")
     absent(vm.run("cat /proc/[0-9]*/comm"), "^systemd-(journal|network)|^scaleway-(?!nbd$)", "processes of the initrd")
     survives(bench, vm)
     vm.run("echo written >/etc/written && sync")
@@ -78,10 +95,11 @@ def has_the_kernels_file_systems(vm):
     vm.run("echo >/dev/null && head -c 16 /dev/urandom >/run/random && test -s /run/random")
 
 
-@rows("A15", "A18", "A22", "B1", "C1", "D2")
+@rows("A10", "A15", "A18", "A22", "B1", "C1", "D2")
 @options(timeout=600)
 def test_sysvinit(bench):
-    vm = boots(bench, "sysvinit")
+    """The platform does not take states until the system is up."""
+    vm = boots(bench, "sysvinit", faults=[{"kind": "status", "status": 503, "path": "/state"}])
     contains(vm.console.text, "^INIT: Entering runlevel: 2", "what starts the services")
     absent(vm.console.text, "OpenRC", "what does not")
 
@@ -91,4 +109,6 @@ def test_sysvinit(bench):
 def test_openrc(bench):
     """In the lean initrd."""
     vm = boots(bench, "openrc", initrd="lean")
+    booted = [r["time"] for r in bench.requests("PATCH", "/state") if "booted" in r["body"]]
+    check(booted[0] - vm.started > vm.console.time_of("^>>> Switching to linux"), "booted is signalled right before the switch (A10)")
     contains(vm.console.text, "OpenRC .* is starting up Linux", "what starts the services")

@@ -1,11 +1,80 @@
 # SPDX-License-Identifier: MIT
 """States get through a control plane that is busy, broken or away, and nothing in the boot waits for them."""
 
+import time
+
 from bench import STATES
+from net import METADATA_IPV4
 from process import wait_until
-from testing import check, equal, rows
+from testing import absent, check, contains, equal, options, rows
+from vm import LOGIN
 
 FOOTER_MAX = 20  # s after the metadata; it takes 3, or 30 and more if it waits until kernel-started gives up
+# A unit of the image that keeps the host from its boot target until the test lets it go. A login prompt is there before.
+GATE = """[Unit]
+Description=Gate
+Before=multi-user.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'until test -e /run/go; do sleep 0.1; done'
+TimeoutStartSec=infinity
+"""
+
+
+def add_gate(bench, after="multi-user.target"):
+    bench.add_to_root("/etc/systemd/system/gate.service", GATE.replace("multi-user.target", after), mode=0o644)
+    bench.edit_root(f"mkdir /etc/systemd/system/{after}.wants",
+                    f"symlink /etc/systemd/system/{after}.wants/gate.service ../gate.service")  # fmt: skip
+
+
+@rows("A10")
+@options(timeout=600)
+def test_booted_is_the_hosts(bench):
+    """It is said when the host has reached its boot target, not before; once, whatever units are started again; and not again after a
+    soft reboot."""
+    add_gate(bench)
+    vm = bench.boot()
+    vm.wait_login()
+    equal(vm.run("systemctl is-active multi-user.target", ok=None).strip(), "inactive", "the boot target, at the login prompt")
+    equal(bench.final_states(), STATES[:1], "states before the boot target")
+    seconds = time.monotonic()
+    vm.run("touch /run/go")
+    equal(bench.wait_states(), STATES, "states after the boot target")
+    check(time.monotonic() - seconds < 15, "booted comes right then")
+    contains(vm.run("systemctl show -P ExecStart scaleway-booted@target.service"), "path=/run/initramfs/usr/bin/scw-signal-state ", "what signals")
+    equal(vm.run("systemctl show -P TimersMonotonic scaleway-booted.timer").split("OnBootUSec=")[1].split(" ;")[0], "3min 30s",
+          "when it would be said without a boot target")
+    equal(vm.run("systemctl is-system-running --wait; systemctl --failed --quiet --no-pager", ok=None).strip(), "running", "the booted system")
+
+    vm.run("systemctl restart scaleway-booted@target.service && systemctl start scaleway-booted@late.service")
+    # What nothing wants is stopped and started; the gate stands open.
+    vm.run("systemctl isolate multi-user.target", timeout=90)
+    vm.run("/run/initramfs/usr/bin/scw-signal-state --once kernel-started; /run/initramfs/usr/bin/scw-signal-state --once booted")
+    equal(bench.final_states(), STATES, "states after that was done again")
+
+    prompt = len(vm.console.text)
+    vm.send("systemctl soft-reboot\n")
+    vm.leave_shell()
+    vm.wait_for(LOGIN, 120, prompt)
+    equal(bench.final_states(), STATES, "states after a soft reboot")
+
+
+@rows("A10")
+def test_long_boot(bench):
+    """A host that does not get to its boot target for minutes, here for less than one, is not to be powered off for that."""
+    add_gate(bench)
+    bench.edit_root("mkdir /etc/systemd/system/scaleway-booted.timer.d")
+    bench.add_to_root("/etc/systemd/system/scaleway-booted.timer.d/50-soon.conf", "[Timer]\nOnBootSec=\nOnBootSec=50\n", mode=0o644)
+    vm = bench.boot(initrd="lean")
+    vm.wait_login()
+    check("booted" not in bench.states(), "booted is not said at the login prompt")
+    wait_until(lambda: "booted" in bench.states(), 90, "state booted")
+    equal(vm.run("systemctl is-active multi-user.target", ok=None).strip(), "inactive", "the boot target")
+    vm.run("touch /run/go")
+    wait_until(lambda: vm.run("systemctl is-active multi-user.target", ok=None).strip() == "active", 60, "the boot target")
+    equal(bench.final_states(), STATES, "states in the end")
 
 
 @rows("A10")
@@ -41,10 +110,16 @@ def test_hangs(bench):
 
 @rows("A10")
 def test_comes_back_later(bench):
-    """Unreachable as long as the initrd runs: booted arrives after switch-root."""
-    vm = bench.boot(faults=[{"kind": "status", "status": 503, "path": "/state"}])
+    """The platform does not answer at all, from right after the metadata until the host has been up for a while. For minutes of it see the
+    soak test."""
+    vm = bench.boot()
+    vm.wait_for("^>>> Server ID")
+    bench.network.blackhole(METADATA_IPV4)
     vm.wait_login()
-    bench.controlplane.set_faults([])
+    wait_until(lambda: vm.run("systemctl is-active multi-user.target", ok=None).strip() == "active", 60, "the boot target")
+    contains(vm.run("systemctl is-active scaleway-booted@target.service", ok=None), "^active", "the signal is under way")
+    absent(" ".join(bench.states()), "booted", "states so far")
+    bench.network.blackhole(METADATA_IPV4, on=False)
     booted_comes(bench)
 
 
