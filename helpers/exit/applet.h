@@ -16,6 +16,7 @@ extern const size_t applets_n;
 
 int install_applet(int argc, char *argv[]);
 int kexec_applet(int argc, char *argv[]);
+int nbd_applet(int argc, char *argv[]);
 int shell_applet(int argc, char *argv[]);
 int shutdown_applet(int argc, char *argv[]);
 int xnbd_client_applet(int argc, char *argv[]);

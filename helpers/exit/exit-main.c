@@ -17,6 +17,7 @@ const Applet applets[] = {
         { "shutdown",                        shutdown_applet  },
         { "bin/sh",                          shell_applet     },
         { "sbin/kexec",                      kexec_applet     },
+        { "usr/bin/scaleway-nbd",            nbd_applet       },
         { "usr/bin/scw-signal-state",        signal_state_run },
         { "usr/bin/scw-update-server-state", signal_state_run },
         { "usr/sbin/xnbd-client",            xnbd_client_applet },

@@ -24,6 +24,8 @@ def boot(folder, arguments):
             return silent_platform(bench, vm, arguments)
         seconds = vm.wait_login(arguments.timeout)
         equal(bench.wait_states(), ["kernel-started", "booted"], "states")
+        if arguments.kills:
+            kill(bench, arguments.kills)
     return seconds
 
 
@@ -38,6 +40,17 @@ def listed(known):
         return words
 
     return parse
+
+
+def kill(bench, count):
+    """The NBD server, under a load of writes and reads."""
+    from load import Load, kill_server
+
+    load = Load(bench.vm)
+    seconds = kill_server(bench, load, count)
+    written = load.stop()
+    print(f"      {count} kills, {written} files written and checked; s from each return of the server to the next write: "
+          f"{' '.join(f'{s:.1f}' for s in seconds)}", flush=True)  # fmt: skip
 
 
 def silent_platform(bench, vm, arguments):
@@ -70,6 +83,7 @@ def main():
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
     parser.add_argument("--lean", action="store_true", help="use the lean initrd")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="then kill the NBD server N times, under load")
     parser.add_argument("--silent-platform", type=float, default=0, metavar="SECONDS", help="from the metadata on it does not answer for so long")
     parser.add_argument("--timeout", type=float, default=240, help="seconds a boot may take (default: %(default)s)")
     arguments = parser.parse_args()

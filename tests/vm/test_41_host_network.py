@@ -2,6 +2,7 @@
 """What the host gets of the initrd's network: nothing if the root is on a local disk; a root over the network keeps it, whatever the
 image has for a network manager, and a restart of that."""
 
+import json
 import shutil
 
 import documents
@@ -77,6 +78,13 @@ def survives_restart(bench, service, kind=None, in_charge=None, held=False):
     return vm
 
 
+def is_mended(vm):
+    """The link to the root was lost, and is there again (C1)."""
+    wait_until(lambda: "is up again" in vm.run("dmesg | grep nbd0:", ok=None), 60, "the link")
+    vm.run("echo again >/etc/written && sync; echo 3 >/proc/sys/vm/drop_caches; ls -R /usr/share >/dev/null", timeout=60)
+    absent(vm.run("dmesg"), r"(?i)I/O error|EXT4-fs error", "what the kernel says")
+
+
 @rows("A25", "B1")
 def test_networkd(bench):
     def in_charge(vm):
@@ -87,7 +95,7 @@ def test_networkd(bench):
     contains(vm.run("systemctl cat systemd-networkd.service"), r"^# Written by scaleway-network of the initrd", "how it is stopped")
 
 
-@rows("A25", "B1")
+@rows("A25", "B1", "C1")
 @options(timeout=600)
 def test_ifupdown(bench):
     """Debian's own unit would take the NIC down, and with it the program that brings it up."""
@@ -106,9 +114,13 @@ def test_ifupdown(bench):
     vm = survives_restart(bench, "networking", "ifupdown", in_charge)
     equal(clients, [clients[0]] * 2, "processes of the DHCP client before and after")
     contains(vm.run("systemctl cat networking.service"), r"^# Written by scaleway-network of the initrd", "why nothing is taken down")
+    # By hand it does. Then who looks after the root's link has the NIC back.
+    vm.run("ifdown eth0", timeout=90, ok=None)
+    is_mended(vm)
+    contains(vm.run("dmesg"), "nbd0: what leads to .* had been taken away, put back", "who has brought it back")
 
 
-@rows("A25", "B1")
+@rows("A25", "B1", "C1")
 @options(timeout=600)
 def test_networkmanager(bench):
     """It leaves a NIC alone that it finds configured, and asks for no lease: the address must not end with the initrd's."""
@@ -116,4 +128,9 @@ def test_networkmanager(bench):
     def in_charge(vm):
         return vm.run("nmcli -g GENERAL.STATE device show eth0", ok=None).startswith("100")
 
-    survives_restart(bench, "NetworkManager", "networkmanager", in_charge, held=True)
+    vm = survives_restart(bench, "NetworkManager", "networkmanager", in_charge, held=True)
+    # Another connection in its place, by hand: another address.
+    vm.run("nmcli connection add type ethernet ifname eth0 con-name other ipv4.method manual ipv4.addresses 10.42.0.88/24")
+    vm.run("nmcli connection up other", timeout=90, ok=None)
+    is_mended(vm)
+    equal(json.loads(vm.read("/run/scaleway/nbd/0.json"))["path"]["address"], "10.42.0.88/24", "the address that the root is reached from")
