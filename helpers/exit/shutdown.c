@@ -20,7 +20,7 @@
 #include "exit-mapper.h"
 #include "exit-mounts.h"
 #include "exit-processes.h"
-#include "exit-reboot.h"
+#include "exit-arm.h"
 #include "exit-run.h"
 #include "exit-volumes.h"
 #include "fd-util.h"
@@ -160,7 +160,7 @@ static void set_up_process(void) {
 }
 
 int shutdown_applet(int argc, char *argv[]) {
-        ExitVerb v = argc > 1 ? exit_verb_from_string(argv[1]) : EXIT_HALT;
+        RebootVerb v = argc > 1 ? reboot_verb_from_string(argv[1]) : REBOOT_HALT;
         usec_t begin = now_usec();
         OldRoot o;
         int r;
@@ -178,16 +178,18 @@ int shutdown_applet(int argc, char *argv[]) {
         set_up_process();
         if (v < 0) {
                 log_error("There is no way down that is called '%s', halting.", argv[1]);
-                v = EXIT_HALT;
+                v = REBOOT_HALT;
         }
         r = exit_arm(v, begin + END_USEC, argv[0]);
         if (r < 0)
                 log_error_errno(r, "Nobody will end this if it hangs: %m");
 
-        log_notice("All services are down: %s.", exit_verb_to_string(v));
+        log_notice("All services are down: %s.", reboot_verb_to_string(v));
         go_down(&o, begin);
-        r = exit_reboot(v);
-        log_error_errno(r, "The kernel does not %s: %m", exit_verb_to_string(v));
+        if (v == REBOOT_KEXEC)
+                log_notice("What follows is what 'kexec -e' does.");
+        r = reboot_now(v);
+        log_error_errno(r, "The kernel does not %s: %m", reboot_verb_to_string(v));
 
         /* The first process must not end. */
         for (;;)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "exit-mounts.h"
-#include "exit-reboot.h"
+#include "exit-arm.h"
 #include "exit-run.h"
 #include "test.h"
 
@@ -72,22 +72,22 @@ static int end_of(void (*f)(void)) {
 }
 
 static void reboot_now(void) {
-        (void) exit_reboot(EXIT_REBOOT);
+        (void) reboot_now(REBOOT_REBOOT);
 }
 
 static void power_off(void) {
-        (void) exit_reboot(EXIT_POWEROFF);
+        (void) reboot_now(REBOOT_POWEROFF);
 }
 
 /* There is no kernel to start in a namespace. */
 static void start_kernel(void) {
-        (void) exit_reboot(EXIT_KEXEC);
+        (void) reboot_now(REBOOT_KEXEC);
 }
 
 static void hang_with_a_limit(void) {
         char name[] = "/shutdown";
 
-        ASSERT_OK(exit_arm(EXIT_REBOOT, now_usec() + USEC_PER_SEC / 2, name));
+        ASSERT_OK(exit_arm(REBOOT_REBOOT, now_usec() + USEC_PER_SEC / 2, name));
         ASSERT_STREQ(name, "/shutdown");
         (void) hang(NULL);
 }
@@ -117,10 +117,10 @@ static void test_reboot(void) {
 }
 
 static void test_verbs(void) {
-        for (int i = 0; i < _EXIT_VERB_MAX; i++)
-                ASSERT_EQ(exit_verb_from_string(exit_verb_to_string((ExitVerb) i)), i);
-        ASSERT_EQ(exit_verb_from_string("exit"), _EXIT_VERB_INVALID);
-        ASSERT_EQ(exit_verb_from_string(""), _EXIT_VERB_INVALID);
+        for (int i = 0; i < _REBOOT_VERB_MAX; i++)
+                ASSERT_EQ(reboot_verb_from_string(reboot_verb_to_string((RebootVerb) i)), i);
+        ASSERT_EQ(reboot_verb_from_string("exit"), _REBOOT_VERB_INVALID);
+        ASSERT_EQ(reboot_verb_from_string(""), _REBOOT_VERB_INVALID);
 }
 
 static int parse(const char *text, MountLine *ret) {
