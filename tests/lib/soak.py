@@ -29,6 +29,17 @@ def boot(folder, arguments):
     return seconds
 
 
+def kill(bench, count):
+    """The NBD server, under a load of writes and reads."""
+    from load import Load, kill_server
+
+    load = Load(bench.vm)
+    seconds = kill_server(bench, load, count)
+    written = load.stop()
+    print(f"      {count} kills, {written} files written and checked; s from each return of the server to the next write: "
+          f"{' '.join(f'{s:.1f}' for s in seconds)}", flush=True)  # fmt: skip
+
+
 def listed(known):
     """The type of an option: some of known, with commas between them."""
 
@@ -40,17 +51,6 @@ def listed(known):
         return words
 
     return parse
-
-
-def kill(bench, count):
-    """The NBD server, under a load of writes and reads."""
-    from load import Load, kill_server
-
-    load = Load(bench.vm)
-    seconds = kill_server(bench, load, count)
-    written = load.stop()
-    print(f"      {count} kills, {written} files written and checked; s from each return of the server to the next write: "
-          f"{' '.join(f'{s:.1f}' for s in seconds)}", flush=True)  # fmt: skip
 
 
 def silent_platform(bench, vm, arguments):
