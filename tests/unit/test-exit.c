@@ -71,7 +71,7 @@ static int end_of(void (*f)(void)) {
         return WIFSIGNALED(status) ? WTERMSIG(status) : -1;
 }
 
-static void reboot_now(void) {
+static void reboot_machine(void) {
         (void) reboot_now(REBOOT_REBOOT);
 }
 
@@ -109,7 +109,7 @@ static void test_reboot(void) {
         usec_t begin = now_usec();
 
         /* reboot(2): what the first process of another namespace is told. */
-        ASSERT_EQ(end_of_in_child(reboot_now), SIGHUP);
+        ASSERT_EQ(end_of_in_child(reboot_machine), SIGHUP);
         ASSERT_EQ(end_of_in_child(power_off), SIGINT);
         ASSERT_EQ(end_of_in_child(start_kernel), SIGHUP);
         ASSERT_EQ(end_of_in_child(hang_with_a_limit), SIGHUP);
