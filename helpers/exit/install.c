@@ -106,6 +106,22 @@ static int fill(int dir_fd) {
         return 0;
 }
 
+/* Debian's /etc/init.d/umountfs, which sysvinit and OpenRC run before what calls the way back, unmounts every tmpfs but a few that
+ * it knows; OpenRC's own localmount does as well. A file system with another one on it cannot be unmounted, and proc is left
+ * alone by both. (systemd leaves all below /run/initramfs as it is.) After the pivot it is what the way back needs anyway. */
+static void hold_folder(const char *path) {
+        _cleanup_free_ char *proc = NULL;
+        int r;
+
+        r = asprintf_to(&proc, "%s/proc", path);
+        if (r >= 0)
+                r = path_is_mount_point(proc);
+        if (r == 0 && mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                r = -errno;
+        if (r < 0)
+                log_warning_errno(r, "Failed to mount proc below '%s', an init may unmount it too early: %m", path);
+}
+
 /* What it is, in one line: memory that is gone for good. */
 static void tell(int dir_fd, const char *path) {
         struct statfs fs;
@@ -124,6 +140,7 @@ int install_applet(int argc, char *argv[]) {
                 log_error("install takes no arguments.");
                 return EXIT_FAILURE;
         }
+        (void) umask(0022);
         r = run_path(RUN_INITRAMFS, &path);
         if (r < 0) {
                 log_oom();
@@ -140,6 +157,7 @@ int install_applet(int argc, char *argv[]) {
         if (fill(dir_fd) < 0)
                 return EXIT_FAILURE;
 
+        hold_folder(path);
         tell(dir_fd, path);
         return EXIT_SUCCESS;
 }

@@ -21,6 +21,7 @@
 #include "network-host.h"
 #include "network-ipv6.h"
 #include "network-nics.h"
+#include "network-utab.h"
 #include "paths.h"
 #include "resolv-conf.h"
 #include "rtnl.h"
@@ -395,15 +396,21 @@ static void leave_nics(void) {
 }
 
 static void leave_host(void) {
+        const char *unit;
         int r;
 
         if (arg_nics != NICS_HOLD)
                 return;
-        r = host_keep_ifupdown();
+
+        r = utab_file_move_root();
         if (r < 0)
-                log_warning_errno(r, "Failed to tell the host that ifdown must not take the network down, ignoring: %m");
-        else if (r > 0)
-                log_info("The host's networking.service will leave the NICs alone, the root is behind them.");
+                log_warning_errno(r, "Failed to tell the host that its root is behind the network, ignoring: %m");
+
+        for (size_t i = 0; (r = host_keep_network(i, &unit)) != -ENOENT; i++)
+                if (r < 0)
+                        log_warning_errno(r, "Failed to have the host's %s leave the NICs alone, ignoring: %m", unit);
+                else if (r > 0)
+                        log_info("The host's %s will leave the NICs alone, the root is behind them.", unit);
 }
 
 static int run(int argc, char *argv[]) {

@@ -25,6 +25,40 @@ FILES = {
 }
 
 
+# What the platform's images have in the place of Debian's halt and reboot, and what calls their own service on OpenRC. By then
+# everything that can be unmounted is, and the root is read-only.
+WAY_BACK = {
+    "etc/init.d/halt": """#!/bin/sh
+[ "$1" = stop ] || exit 0
+verb=poweroff
+[ "$INIT_HALT" != HALT ] || verb=halt
+DO_PIVOT=1 /run/initramfs/shutdown $verb
+""",
+    "etc/init.d/reboot": """#!/bin/sh
+[ "$1" = stop ] || exit 0
+DO_PIVOT=1 /run/initramfs/shutdown reboot
+""",
+}
+# As OpenRC's killprocs with killall5_opts= of the platform's images, which look for the root's NBD client in this way.
+WAY_BACK_OPENRC = {
+    "etc/init.d/scw-initramfs-shutdown": """#!/sbin/openrc-run
+description="Ends what still runs, and the system."
+
+start() {
+    client=$(pgrep -f '@xnbd-client.*/dev/nbd0')
+    killall5 -15 ${client:+-o $client}
+    sleep 1
+    killall5 -9 ${client:+-o $client}
+    if yesno "$RC_REBOOT"; then
+        DO_PIVOT=1 /run/initramfs/shutdown reboot
+    else
+        DO_PIVOT=1 /run/initramfs/shutdown poweroff
+    fi
+}
+""",
+}
+
+
 def root(kind):
     """Path of the image, cached; kind: a key of KINDS."""
     need("mmdebstrap", "mke2fs", "openssl")
@@ -42,9 +76,9 @@ def build(kind, path):
         pack(tree, path, SIZE)
 
 
-def bootstrap(tree, packages):
+def bootstrap(tree, packages, suite=SUITE):
     """What a server has of them: no documentation, no package lists, an empty /dev, and the usual password."""
-    bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={','.join(packages)}", SUITE, str(tree),
+    bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={','.join(packages)}", suite, str(tree),
                      image.mirror()])  # fmt: skip
     for name in [*WITHOUT, "dev"]:
         for path in (tree / name).glob("*"):
@@ -70,3 +104,13 @@ def set_getty(tree):
 def pack(tree, path, size):
     bench_peers.run(["truncate", f"--size={size}", path])
     bench_peers.run([find("mke2fs"), "-q", "-t", "ext4", "-L", "root", "-E", "assume_storage_prezeroed=1", "-d", str(tree), path])
+
+
+def add_way_back(bench, kind):
+    """Has the bench's root go down as the platform's images do."""
+    for path, text in WAY_BACK.items():
+        bench.add_to_root(f"/{path}", text)
+    if kind == "openrc":
+        for path, text in WAY_BACK_OPENRC.items():
+            bench.add_to_root(f"/{path}", text)
+        bench.edit_root("symlink /etc/runlevels/shutdown/scw-initramfs-shutdown /etc/init.d/scw-initramfs-shutdown")

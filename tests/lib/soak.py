@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Many boots in a row. Called by tests/soak."""
+"""Many boots in a row, or many ends. Called by tests/soak."""
 
 import argparse
 import os
@@ -8,7 +8,9 @@ import statistics
 import sys
 import time
 
+import ends
 import runner
+import soak_ends
 
 
 def boot(folder, arguments):
@@ -36,6 +38,21 @@ def kill(bench, count):
     written = load.stop()
     print(f"      {count} kills, {written} files written and checked; s from each return of the server to the next write: "
           f"{' '.join(f'{s:.1f}' for s in seconds)}", flush=True)  # fmt: skip
+
+
+def listed(known):
+    """The type of an option: some of known, with commas between them."""
+
+    def parse(text):
+        words = text.split(",")
+        unknown = [word for word in words if word not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"'{unknown[0]}' is none of {', '.join(known)}")
+        return words
+
+    return parse
+
+
 def silent_platform(bench, vm, arguments):
     """The same; the platform does not answer from right after the metadata on, for so many seconds. Then "booted" must arrive."""
     from net import METADATA_IPV4
@@ -54,8 +71,15 @@ def silent_platform(bench, vm, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/soak", description="Boots a server N times in a row.")
-    parser.add_argument("count", type=int, metavar="N")
+    parser = argparse.ArgumentParser(prog="tests/soak", description="Boots a server N times in a row, or has servers go down.")
+    parser.add_argument("count", type=int, metavar="N", nargs="?", help="boots")
+    parser.add_argument("--ends", type=int, metavar="N", help="not boots: N ends of each image by each verb")
+    for name, what, usual in (("images", "what boots", ["networkd", "ifupdown", "networkmanager", "sysvinit", "openrc"]),
+                              ("verbs", "how it goes down", ["reboot", "poweroff"]),
+                              ("storage", "what becomes of the storage server meanwhile, in turn", list(ends.Storage.KINDS))):  # fmt: skip
+        known = {"images": list(ends.IMAGES), "verbs": list(ends.VERBS), "storage": list(ends.Storage.KINDS)}[name]
+        parser.add_argument(f"--{name}", type=listed(known), default=usual, metavar="A,B", help=f"with --ends: {what}, of {' '.join(known)} "
+                            f"(default: {','.join(usual)})")
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
     parser.add_argument("--lean", action="store_true", help="use the lean initrd")
@@ -63,12 +87,16 @@ def main():
     parser.add_argument("--silent-platform", type=float, default=0, metavar="SECONDS", help="from the metadata on it does not answer for so long")
     parser.add_argument("--timeout", type=float, default=240, help="seconds a boot may take (default: %(default)s)")
     arguments = parser.parse_args()
+    if (arguments.count is None) == (arguments.ends is None):
+        parser.error("say how many boots, or --ends and how many of these")
 
     runner.set_up()
     status, why, log, _ = runner.Image().get()
     if status != runner.PASS:
         print(f"The image could not be built: {why}\nlog: {log}", file=sys.stderr)
         return 1
+    if arguments.ends is not None:
+        return soak_ends.run(arguments)
 
     times, failures = [], 0
     for i in range(1, arguments.count + 1):

@@ -617,6 +617,27 @@ class Network(Steps):
         self.network("leave")
         self.assertTrue(drop_in.exists())
 
+    def test_leave_keeps_networkd_from_taking_the_root_away(self):
+        """By the signal at which it keeps all, and by what it finds of the root in its own mount namespace."""
+        self.inside = self.namespace("--net")
+        drop_in = self.run_dir / "systemd/system/systemd-networkd.service.d/50-scaleway.conf"
+        unit = self.sysroot / "usr/lib/systemd/system/systemd-networkd.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_text("[Service]\n")
+        utab = self.run_dir / "mount/utab"
+        utab.parent.mkdir()
+        line = f"ID=102 SRC=/dev/nbd0 TARGET={self.sysroot} ROOT=/ OPTS=_netdev\n"
+        utab.write_text(line)
+        for word in ("down", "keep"):
+            self.network("leave", f"--nics={word}")
+            self.assertFalse(drop_in.exists(), word)
+            self.assertEqual(utab.read_text(), line, word)
+        for _ in range(2):
+            self.network("leave")
+            self.one_line("systemd-networkd.service")
+            self.assertIn("\nKillSignal=SIGUSR2\n", drop_in.read_text())
+            self.assertEqual(utab.read_text(), "SRC=/dev/nbd0 TARGET=/ ROOT=/ OPTS=_netdev\n")
+
     def test_wrong_words(self):
         self.inside = self.namespace("--net")
         self.call("scaleway-network", "leave", "--nics=up", status=1)

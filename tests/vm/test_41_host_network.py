@@ -47,7 +47,7 @@ def test_local_disk(bench):
 
 
 def survives_restart(bench, service, kind=None, in_charge=None, held=False):
-    """One restart of the network service, which must be in charge of the NIC. held: it asks for no lease."""
+    """One restart of the network service, which must be in charge of the NIC. held: its address is there for good."""
     if kind:
         bench.build_disk(lambda _, path: shutil.copyfile(managers.root(kind), path))
     vm = bench.boot(cmdline="net.ifnames=0")
@@ -90,7 +90,9 @@ def test_networkd(bench):
     def in_charge(vm):
         return "routable (configured)" in vm.run("networkctl --no-pager status eth0", ok=None)
 
-    survives_restart(bench, "systemd-networkd", in_charge=in_charge)
+    # It sees that the root is behind the network, and keeps the address when the lease should end.
+    vm = survives_restart(bench, "systemd-networkd", in_charge=in_charge, held=True)
+    contains(vm.run("systemctl cat systemd-networkd.service"), r"^# Written by scaleway-network of the initrd", "how it is stopped")
 
 
 @rows("A25", "B1", "C1")

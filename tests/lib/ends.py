@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""How a server goes down, and what of it is seen from outside: when QEMU ends and why, the kernel's last line, whether the NBD server
+was told, and what then lies on the disk.
+
+    server = ends.Server(bench, "ifupdown")
+    server.boot()
+    server.goes_down("poweroff", "middle")      # fails if it does not, or takes long, or leaves something behind"""
+
+import dataclasses
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import inits
+import managers
+import nbd
+import nfs
+from process import Child, find, need, wait_until
+from testing import absent, check, contains, equal
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIMIT = 60  # s; that the way down may take, the storage be there or not
+MEMORY_MAX = 4096  # KiB, of what is kept for the way down
+AWAY = 5  # s that a storage server needs to come back
+
+# verb: (why QEMU ends, the kernel's last line)
+VERBS = {
+    "reboot": ("guest-reset", r"reboot: Restarting system"),
+    "poweroff": ("guest-shutdown", r"reboot: Power down"),
+    "halt": (None, r"reboot: System halted"),
+    # The second kernel has no root: it panics, says so and resets.
+    "kexec": ("guest-reset", r"Kernel command line: .*\bsecond=kernel"),
+}
+SYSTEMD, SYSVINIT, OPENRC = "systemd", "sysvinit", "openrc"
+# name: (init, root image)
+IMAGES = {
+    "networkd": (SYSTEMD, None),
+    "ifupdown": (SYSTEMD, lambda: managers.root("ifupdown")),
+    "networkmanager": (SYSTEMD, lambda: managers.root("networkmanager")),
+    "debian12": (SYSTEMD, lambda: managers.root("debian12")),
+    "nfs": (SYSTEMD, None),
+    "sysvinit": (SYSVINIT, lambda: inits.root("sysvinit")),
+    "openrc": (OPENRC, lambda: inits.root("openrc")),
+    # As Debian has it: it never heard of /run/initramfs/shutdown.
+    "sysvinit-plain": (SYSVINIT, lambda: inits.root("sysvinit")),
+    "openrc-plain": (OPENRC, lambda: inits.root("openrc")),
+}
+KERNEL = "/boot/vmlinuz-second"
+SYNCED, LAST = "/root/synced", "/root/last"
+
+BEGINS = {
+    SYSTEMD: r"\] Stopp(?:ed|ing) |\] Unmounting |system will (?:reboot|power|halt)",
+    SYSVINIT: r"INIT: (?:Switching to|Sending processes)|The system is going down",
+    OPENRC: r"INIT: (?:Switching to|Sending processes)|The system is going down",
+}
+
+
+@dataclasses.dataclass
+class Storage:
+    """What becomes of the storage server: alive; before: killed before the command, and started again; middle: the same while the
+    server goes down; gone: killed then for good; lost: from then on no packet leaves it."""
+
+    kind: str
+    delay: float = dataclasses.field(default_factory=lambda: round(random.uniform(0, 4), 1))
+
+    KINDS = ("alive", "before", "middle", "gone", "lost")
+
+    def __post_init__(self):
+        if self.kind not in self.KINDS:
+            raise ValueError(f"storage '{self.kind}' is none of {', '.join(self.KINDS)}")
+
+    @property
+    def comes_back(self):
+        return self.kind in ("alive", "before", "middle")
+
+    def __str__(self):
+        return self.kind if self.kind == "alive" else f"{self.kind}+{self.delay}s"
+
+
+class Beside(threading.Thread):
+    """Whose exceptions are those of join()."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self._function, self._arguments, self._error = function, arguments, None
+
+    def run(self):
+        try:
+            self._function(*self._arguments)
+        except Exception as e:
+            self._error = e
+
+    def join(self):
+        super().join(LIMIT)
+        if self._error:
+            raise self._error
+
+
+class Server:
+    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS."""
+
+    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None):
+        need("e2fsck", "dumpe2fs", "debugfs")
+        self.bench = bench
+        self.image = image
+        self.nbd_kind = nbd_kind
+        self.initrd = initrd
+        self.init, root = IMAGES[image]
+        self.nfs = None
+        self.listener = None
+        self.sums = {}
+        self._down = threading.Event()
+        if root:
+            bench.build_disk(lambda _, path: shutil.copyfile(root(), path))
+        if self.init != SYSTEMD and not self.plain:
+            inits.add_way_back(bench, self.init)
+
+    @property
+    def plain(self):
+        return self.image.endswith("-plain")
+
+    @property
+    def vm(self):
+        return self.bench.vm
+
+    def boot(self, **more):
+        """To the login prompt, with data on the root of which a part was written down and a part was not."""
+        if self.image == "nfs":
+            more |= {"tags": [*more.get("tags", ()), "boot=nfs", f"nfsroot=10.42.0.1:{nfs.PATH}"]}
+        vm = self.bench.boot(nbd=self.nbd_kind, initrd=self.initrd, **more)
+        if self.image == "nfs":
+            self.nfs = nfs.Server(self.bench).start()
+        self._listen()
+        self.bench.wait_booted()
+        vm.run(f"head -c 2M /dev/urandom >{SYNCED}; sync; head -c 2M /dev/urandom >{LAST}")
+        self.sums = dict(reversed(line.split()) for line in vm.run(f"sha256sum {SYNCED} {LAST}").splitlines())
+        return vm
+
+    def _listen(self):
+        argv = [sys.executable, os.path.join(HERE, "nbd_disc.py"), self.bench.first_nic.name, str(nbd.PORT)]
+        self.listener = Child(argv, os.path.join(self.bench.folder, "nbd-disc.log"), self.bench.network.prefix)
+        self.bench.callback(self.listener.kill)
+        wait_until(lambda: "ready" in self.listener.output(), 10, "listener", self.listener)
+
+    def has_way_back(self):
+        """Rows A19 and D5."""
+        mount = contains(self.vm.read("/proc/mounts"), r"^\S+ /run/initramfs (\S+) (\S+)", "file system of its own")
+        equal(mount.group(1), "tmpfs", "file system of /run/initramfs")
+        absent(mount.group(2), r"\bnoexec\b", "mount options of /run/initramfs")
+        used = int(self.vm.run("df -k /run/initramfs").splitlines()[-1].split()[2])
+        check(used <= MEMORY_MAX, f"{used} KiB are used, {MEMORY_MAX} KiB may be")
+        for path in ("shutdown", "usr/sbin/xnbd-client", "usr/bin/scw-update-server-state", "sbin/kexec", "bin/sh"):
+            self.vm.run(f"test -x /run/initramfs/{path}")
+        self.vm.run("grep -q 'kexec -e' /run/initramfs/shutdown")
+        # Without the word nothing is ended by mistake.
+        self.vm.run("! /run/initramfs/shutdown poweroff")
+
+    def has_client(self):
+        """Row D2: what the images of other inits spare when they end all processes."""
+        pid = self.vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
+        equal(self.vm.read("/run/sendsigs.omit.d/nbd0.pid"), f"{pid}\n", "the process that is spared")
+        equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+
+    def add_kernel(self):
+        """Before the boot: for load_kernel()."""
+        self.bench.edit_root("mkdir /boot", f"write {self.bench.parts.kernel} {KERNEL}")
+
+    def load_kernel(self):
+        """For the verb kexec: the same kernel, without a root."""
+        line = "console=ttyS0,115200 loglevel=7 panic=-1 second=kernel"
+        self.vm.run(f"kexec --load {KERNEL} --command-line='{line}'", timeout=120)
+
+    # The way down
+
+    def goes_down(self, verb, storage="alive", command=None, limit=LIMIT):
+        """storage: a Storage or its kind. command: what a person types, else what this init has for the verb. Returns the seconds
+        that it took."""
+        vm, storage = self.vm, storage if isinstance(storage, Storage) else Storage(storage)
+        since = len(vm.console.text)
+        beside = Beside(self._storage, storage, since)
+        if storage.kind == "before":
+            self._storage_dies()
+        begin = time.monotonic()
+        vm.send(f"{command or self._command(verb)}\n")
+        beside.start()
+        why, last = VERBS[verb]
+        try:
+            last_line = vm.console.wait_for(last, limit, since)
+            seconds = time.monotonic() - begin
+            if why:
+                equal(vm.wait_exit(30), why, "why QEMU ends")
+            else:
+                check(vm.running(), "a server that was halted stays as it is")
+                vm.kill()
+        finally:
+            self._down.set()
+            beside.join()
+        self._check_console(vm.console.text[since : last_line.start()], storage)
+        self._check_disk(storage)
+        check(seconds <= limit, f"it took {seconds:.0f} s, and may take {limit} s")
+        return seconds
+
+    def _command(self, verb):
+        return f"systemctl {verb}" if self.init == SYSTEMD else verb
+
+    def _storage(self, storage, since):
+        """Beside the way down. A server that is down by then is not waited for."""
+        if storage.kind == "alive":
+            return
+        if storage.kind != "before":
+            self.vm.console.wait_for(BEGINS[self.init], LIMIT, since)
+            if self._down.wait(storage.delay):
+                return
+            self._storage_dies(silently=storage.kind == "lost")
+        if storage.comes_back:
+            self._down.wait(AWAY)
+            self._storage_returns()
+
+    def _storage_dies(self, silently=False):
+        if silently:
+            self.bench.network.blackhole(self.bench.first_nic.host)
+            return
+        self.bench.server.kill()
+        if self.nfs:
+            self.nfs.stop()
+
+    def _storage_returns(self):
+        self.bench.server.start()
+        if self.nfs:
+            self.nfs.start()
+
+    # What is left
+
+    def _check_console(self, text, storage):
+        absent(text, r"Kernel panic|BUG:|Oops:|Call Trace", "what the kernel says on the way down")
+        if storage.comes_back:
+            absent(text, r"I/O error, dev nbd0|EXT4-fs error|Buffer I/O error on dev", "what the kernel says on the way down")
+
+    def disconnects(self):
+        """NBD_CMD_DISC that were sent to the storage server."""
+        return self.listener.output().count("NBD_CMD_DISC")
+
+    def _check_disk(self, storage):
+        disk = self.bench.disk
+        if self.nfs:
+            self.nfs.stop()
+        if storage.comes_back:
+            if not self.plain:
+                equal(self.disconnects(), 1, "NBD_CMD_DISC that the storage server got")
+            header = subprocess.run([find("dumpe2fs"), "-h", disk], check=True, capture_output=True, text=True).stdout
+            absent(header, "needs_recovery", "the file system was unmounted, or is read-only")
+            contains(header, r"^Filesystem state: +clean$", "the file system")
+            fsck = subprocess.run([find("e2fsck"), "-fn", disk], capture_output=True, text=True, check=False)
+            equal(fsck.returncode, 0, f"e2fsck -fn: {fsck.stdout}{fsck.stderr}")
+        else:
+            fsck = subprocess.run([find("e2fsck"), "-fp", disk], capture_output=True, text=True, check=False)
+            check(fsck.returncode in (0, 1), f"e2fsck -fp ends with {fsck.returncode}: {fsck.stdout}{fsck.stderr}")
+        for path, wanted in self.sums.items():
+            if storage.comes_back or path == SYNCED:
+                equal(self._sum(path), wanted, f"checksum of {path}")
+
+    def _sum(self, path):
+        copy = os.path.join(self.bench.folder, "file")
+        subprocess.run([find("debugfs"), "-R", f"dump {path} {copy}", self.bench.disk], check=True, capture_output=True)
+        try:
+            return subprocess.run(["sha256sum", copy], check=True, capture_output=True, text=True).stdout.split()[0]
+        finally:
+            os.unlink(copy)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""How servers go down: always, soon, with nothing lost and the storage server told. Each of these is done N times by tests/soak --ends."""
+
+import ends
+from testing import options, rows
+
+
+@rows("A19", "D1", "D3", "D5")
+@options(timeout=600)
+def test_reboot(bench):
+    """systemd-networkd is stopped long before the root is unmounted, and the storage server is away for a while."""
+    server = ends.Server(bench)
+    server.boot()
+    server.has_way_back()
+    server.goes_down("reboot", "middle")
+
+
+@rows("D1", "D3")
+@options(timeout=600)
+def test_poweroff_ifupdown(bench):
+    """With the lean initrd."""
+    server = ends.Server(bench, "ifupdown", initrd="lean")
+    server.boot(cmdline="net.ifnames=0")
+    server.goes_down("poweroff")
+
+
+@rows("D1", "D3")
+@options(timeout=600)
+def test_halt_networkmanager(bench):
+    """What halts goes on as a machine that does nothing."""
+    server = ends.Server(bench, "networkmanager", "qemu-nbd", initrd="lean")
+    server.boot()
+    server.goes_down("halt")
+
+
+@rows("D1")
+@options(timeout=600)
+def test_kexec(bench):
+    """A kernel that the image has loaded by itself."""
+    server = ends.Server(bench, "networkd", "nbd-server", initrd="lean")
+    server.add_kernel()
+    server.boot()
+    server.load_kernel()
+    server.goes_down("kexec")
+
+
+@rows("B7", "D1")
+@options(timeout=600)
+def test_nfs(bench):
+    server = ends.Server(bench, "nfs")
+    server.boot()
+    server.goes_down("poweroff")
+
+
+@rows("A19", "D2", "D5")
+@options(timeout=600)
+def test_sysvinit(bench):
+    server = ends.Server(bench, "sysvinit")
+    server.boot()
+    server.has_way_back()
+    server.has_client()
+    server.goes_down("poweroff", "before")
+
+
+@rows("D2")
+@options(timeout=600)
+def test_openrc(bench):
+    server = ends.Server(bench, "openrc", initrd="lean")
+    server.boot()
+    server.has_client()
+    server.goes_down("reboot")
+
+
+@rows("D1")
+@options(timeout=600)
+def test_storage_gone(bench):
+    """For good, and without a word. What was written before is there."""
+    server = ends.Server(bench)
+    server.boot()
+    server.goes_down("poweroff", "lost")
