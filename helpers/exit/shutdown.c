@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "exit-arm.h"
 #include "exit-mapper.h"
 #include "exit-mounts.h"
 #include "exit-processes.h"
-#include "exit-reboot.h"
 #include "exit-run.h"
 #include "exit-volumes.h"
 #include "fd-util.h"
@@ -34,6 +34,7 @@
 #define SWAPS_MAX 65536U
 
 /* Since the start. What comes first has less, so that something is left for the rest. */
+#define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
 #define LINKS_USEC (10 * USEC_PER_SEC)
 #define PROCESSES_USEC (3 * USEC_PER_SEC)
 #define SWAP_USEC (8 * USEC_PER_SEC)
@@ -96,7 +97,7 @@ static void go_down(const OldRoot *o, usec_t begin) {
 
         run_idle = mend;
         tell_supervisors();
-        volumes_wait(&volumes, begin + LINKS_USEC);
+        volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
         (void) volumes_give_up(&volumes, now_usec() + DETACH_USEC - UNMOUNT_USEC);
 
@@ -160,7 +161,7 @@ static void set_up_process(void) {
 }
 
 int shutdown_applet(int argc, char *argv[]) {
-        ExitVerb v = argc > 1 ? exit_verb_from_string(argv[1]) : EXIT_HALT;
+        RebootVerb v = argc > 1 ? reboot_verb_from_string(argv[1]) : REBOOT_HALT;
         usec_t begin = now_usec();
         OldRoot o;
         int r;
@@ -178,16 +179,18 @@ int shutdown_applet(int argc, char *argv[]) {
         set_up_process();
         if (v < 0) {
                 log_error("There is no way down that is called '%s', halting.", argv[1]);
-                v = EXIT_HALT;
+                v = REBOOT_HALT;
         }
         r = exit_arm(v, begin + END_USEC, argv[0]);
         if (r < 0)
                 log_error_errno(r, "Nobody will end this if it hangs: %m");
 
-        log_notice("All services are down: %s.", exit_verb_to_string(v));
+        log_notice("All services are down: %s.", reboot_verb_to_string(v));
         go_down(&o, begin);
-        r = exit_reboot(v);
-        log_error_errno(r, "The kernel does not %s: %m", exit_verb_to_string(v));
+        if (v == REBOOT_KEXEC)
+                log_notice("What follows is what 'kexec -e' does.");
+        r = reboot_now(v);
+        log_error_errno(r, "The kernel does not %s: %m", reboot_verb_to_string(v));
 
         /* The first process must not end. */
         for (;;)

@@ -39,8 +39,36 @@ static int nbd_unit_write(const Boot *b, UnitFile *u, unsigned index) {
         return unit_file_write(u, b->unit_fd, path);
 }
 
+/* The supervisors have to know of a shutdown: nbd/shutdown-watch.h. The targets mean nothing in the initrd, where the units have a condition. */
+static int announce_shutdown(const Boot *b) {
+        static const char *const copied[] = { "scaleway-shutdown@.service", "scaleway-shutdown@.socket" };
+        static const char *const verbs[] = { "halt", "kexec", "poweroff", "reboot" };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++) {
+                r = host_unit_copy(b, copied[i], "a shutdown that hangs because a server is gone may not end");
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                r = asprintf_to(&path, "%s.target.wants/scaleway-shutdown@%s.socket", verbs[i], verbs[i]);
+                if (r < 0)
+                        return r;
+                r = unit_link(b->unit_fd, path, HANDED_OVER "/scaleway-shutdown@.socket");
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
 static int copy_unit(const Boot *b) {
-        return host_unit_copy(b, "scaleway-nbd@.service", "what looks after the NBD volumes will end soon after the switch");
+        int r;
+
+        r = host_unit_copy(b, "scaleway-nbd@.service", "what looks after the NBD volumes will end soon after the switch");
+        return r < 0 ? r : announce_shutdown(b);
 }
 
 int nbd_write_root(const Boot *b) {

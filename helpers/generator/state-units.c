@@ -11,7 +11,6 @@
 #include "wait-units.h"
 
 /* Where the host's systemd finds it; the initrd's own units are gone then. */
-#define HANDED_OVER "/run/systemd/system"
 #define RESCUE "rescue.target"
 #define EMERGENCY "emergency.target"
 #define UNIT_NAME_MAX 256U

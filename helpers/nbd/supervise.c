@@ -33,6 +33,7 @@ static void supervisor_done(Supervisor *s) {
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 *fds[i] = safe_close(*fds[i]);
+        shutdown_watch_done(&s->shutdown);
         nbd_netlink_close(s->netlink);
         nbd_record_done(&s->record);
         free(s->uri);
@@ -119,6 +120,9 @@ static int open_all(Supervisor *s) {
         s->dir_fd = nbd_record_open_directory();
         if (s->dir_fd < 0)
                 return s->dir_fd;
+        r = shutdown_watch_open(&s->shutdown);
+        if (r < 0)
+                return r;
         r = open_device(s);
         if (r < 0)
                 return r;
@@ -175,6 +179,23 @@ static bool is_attached(const Supervisor *s) {
         return r != -ENOENT && r != -ENODEV;
 }
 
+/* A shutdown that waits for this volume, whose server does not come back. Volume 0 is the root, and without that nothing else will end the machine; of any other volume
+ * those who wait get an error, and the shutdown goes on. */
+static void give_up(Supervisor *s) {
+        char device[sizeof("nbd") + 10];
+
+        (void) snprintf(device, sizeof(device), "nbd%u", s->options->index);
+        if (s->options->index == 0) {
+                log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m", device);
+                return;
+        }
+
+        log_error("%s: its server does not come back and the shutdown waits for it, detaching it; what was not yet written to it is lost.", device);
+        if (nbd_netlink_disconnect(s->netlink, s->options->index) < 0)
+                log_error("%s: the kernel does not disconnect it.", device);
+        s->gone = true;
+}
+
 static int wait_msec(const Supervisor *s, usec_t now) {
         usec_t next = s->next_tick;
 
@@ -207,6 +228,8 @@ static void step(Supervisor *s) {
                 s->next_tick = now + TCP_STALL_TICK_USEC;
                 s->gone |= !is_attached(s);
                 link_tick(s, now);
+                if (shutdown_watch_check(&s->shutdown, s->record.link == NBD_LINK_DOWN, now))
+                        give_up(s);
         }
         if (s->client_fd >= 0 && (fds[2].revents != 0 || now >= s->client_deadline))
                 control_serve(s);
@@ -241,6 +264,7 @@ int supervise_volume(const AttachOptions *o) {
                 .dir_fd = -EBADF,
                 .omit_fd = -EBADF,
                 .device_fd = -EBADF,
+                .shutdown = { .run_fd = -EBADF },
         };
         Attached a = { .fd = -EBADF };
         int r;

@@ -235,12 +235,13 @@ static int grow(Supervisor *s, char reason[static NBD_REASON_MAX]) {
         return 0;
 }
 
-/* What takes the connection away is mostly the server, and then this finds nothing to do. */
+/* What takes the connection away is mostly the server, and then this finds nothing to do. The host's network manager may be at it, and is
+ * given some seconds; but none in a shutdown, where it has gone and will not come back. */
 static void repair_path(Supervisor *s) {
         usec_t now = now_usec();
         int r;
 
-        if (!s->record.has_path || now < s->next_repair)
+        if (!s->record.has_path || (now < s->next_repair && shutdown_watch_verb(&s->shutdown) < 0))
                 return;
 
         r = network_path_repair(&s->record.path);

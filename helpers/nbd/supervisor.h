@@ -7,6 +7,7 @@
 #include "nbd-control.h"
 #include "nbd-handshake.h"
 #include "nbd-netlink.h"
+#include "shutdown-watch.h"
 #include "tcp-stall.h"
 
 /* What supervise.c, supervisor-link.c and supervisor-control.c share. All of it is there before the switch to the root; what is done
@@ -27,6 +28,7 @@ typedef struct Supervisor {
         int omit_fd;    /* of /run/sendsigs.omit.d */
         int device_fd;  /* of the device in sysfs */
 
+        ShutdownWatch shutdown;
         TcpStall stall;
         bool kernel_knows;        /* that the last link is dead */
         bool gone;                /* somebody has detached the device */

@@ -10,9 +10,11 @@
 #include <sys/mount.h>
 
 #include "alloc-util.h"
+#include "fileio.h"
 #include "log.h"
 #include "main-func.h"
 #include "nfs-server.h"
+#include "paths.h"
 #include "retry.h"
 #include "root-mount.h"
 #include "string-util.h"
@@ -156,6 +158,33 @@ static int check_content(const NfsServer *s, const char *target, int look) {
         return 0;
 }
 
+/* For the way back, at which the host may have taken the network down already, and nothing can be unmounted without the server. */
+static int save_path(const NfsServer *s) {
+        _cleanup_free_ char *directory = NULL, *file = NULL, *text = NULL;
+        json_t *o;
+        int r;
+
+        r = run_path("scaleway", &directory);
+        if (r < 0)
+                return r;
+        r = run_path(RUN_NFS_JSON, &file);
+        if (r < 0)
+                return r;
+        r = mkdir_p(directory);
+        if (r < 0)
+                return r;
+
+        o = json_pack("{s:o}", "path", network_path_to_json(&s->path));
+        if (!o)
+                return -ENOMEM;
+        text = json_dumps(o, JSON_INDENT(2));
+        json_decref(o);
+        if (!text)
+                return -ENOMEM;
+
+        return write_file_atomic(file, text, strlen(text), 0644);
+}
+
 static int run(int argc, char *argv[]) {
         _cleanup_(nfs_server_done) NfsServer s = {};
         _cleanup_free_ char *target = NULL;
@@ -178,7 +207,16 @@ static int run(int argc, char *argv[]) {
         if (r < 0)
                 return r;
 
-        return check_content(&s, target, look);
+        r = check_content(&s, target, look);
+        if (r < 0)
+                return r;
+
+        if (s.has_path) {
+                r = save_path(&s);
+                if (r < 0)
+                        log_warning_errno(r, "Failed to save the way to the server, ignoring: %m");
+        }
+        return 0;
 }
 
 DEFINE_MAIN_FUNCTION(run)

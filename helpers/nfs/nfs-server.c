@@ -47,6 +47,11 @@ static int find_server(NfsServer *s, usec_t timeout, NfsTry *t) {
             getsockname(fd, (struct sockaddr *) &local, &n_local) < 0)
                 return -errno;
 
+        r = network_path_find(fd, &s->path);
+        s->has_path = r >= 0;
+        if (r < 0)
+                log_debug_errno(r, "The way to the server is not known: %m");
+
         r = format_address(&peer, n_peer, s->address);
         return r < 0 ? r : format_address(&local, n_local, s->local);
 }

@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 
+#include "network-path.h"
 #include "nfs-options.h"
 #include "nfs-source.h"
 #include "time-util.h"
@@ -14,6 +15,8 @@ typedef struct NfsServer {
         char address[NI_MAXHOST]; /* of the server, numeric */
         char local[NI_MAXHOST];   /* ours, as it sees us */
         char *shown;              /* SERVER:/PATH for people and for the kernel */
+        bool has_path;
+        NetworkPath path;         /* to the server; none if it is this machine */
         const char *mounted;      /* the version, when the server went away between mount and look */
 } NfsServer;
 

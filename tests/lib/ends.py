@@ -41,6 +41,7 @@ IMAGES = {
     "networkd": (SYSTEMD, None),
     "ifupdown": (SYSTEMD, lambda: managers.root("ifupdown")),
     "networkmanager": (SYSTEMD, lambda: managers.root("networkmanager")),
+    "debian12": (SYSTEMD, lambda: managers.root("debian12")),
     "nfs": (SYSTEMD, None),
     "sysvinit": (SYSVINIT, lambda: inits.root("sysvinit")),
     "openrc": (OPENRC, lambda: inits.root("openrc")),

@@ -76,9 +76,9 @@ def build(kind, path):
         pack(tree, path, SIZE)
 
 
-def bootstrap(tree, packages):
+def bootstrap(tree, packages, suite=SUITE):
     """What a server has of them: no documentation, no package lists, an empty /dev, and the usual password."""
-    bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={','.join(packages)}", SUITE, str(tree),
+    bench_peers.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--include={','.join(packages)}", suite, str(tree),
                      image.mirror()])  # fmt: skip
     for name in [*WITHOUT, "dev"]:
         for path in (tree / name).glob("*"):

@@ -35,11 +35,11 @@ reader() {
         sleep 0.1
     done
 }
-# What the supervisor says, with the priority and the time of the kernel's log before it.
+# What the supervisor says.
 speaker() {
-    while read -r line; do
+    dmesg --follow | while read -r line; do
         case "$line" in *scaleway-nbd*) echo "@@log $line" >/dev/ttyS1 ;; esac
-    done </dev/kmsg
+    done
 }
 trap '' HUP
 mkdir -p /run/load /var/load

@@ -12,7 +12,8 @@ from process import need
 
 PACKAGES = ["systemd-sysv", "udev", "dbus", "login", "passwd", "mount", "procps", "e2fsprogs", "iproute2"]
 # dhcpcd-base is what Debian 13 installs with ifupdown.
-KINDS = {"ifupdown": ["ifupdown", "dhcpcd-base"], "networkmanager": ["network-manager"], "nbd-client": ["ifupdown", "dhcpcd-base", "nbd-client"]}
+KINDS = {"ifupdown": ["ifupdown", "dhcpcd-base"], "networkmanager": ["network-manager"], "nbd-client": ["ifupdown", "dhcpcd-base", "nbd-client"],
+         "debian12": []}  # fmt: skip
 SIZE = "512M"
 FILES = {
     "etc/fstab": "",
@@ -36,10 +37,14 @@ def root(kind):
 def build(kind, path):
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as name:
         tree = pathlib.Path(name) / "tree"
-        inits.bootstrap(tree, [*PACKAGES, *KINDS[kind]])
+        inits.bootstrap(tree, [*PACKAGES, *KINDS[kind]], "bookworm" if kind == "debian12" else inits.SUITE)
         inits.write_files(tree, FILES)
         if "ifupdown" in KINDS[kind]:
             inits.write_files(tree, {"etc/network/interfaces": INTERFACES})
+        if kind == "debian12":
+            inits.write_files(tree, {"etc/systemd/network/80-dhcp.network": "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n"})
+            service = tree / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+            service.symlink_to("/lib/systemd/system/systemd-networkd.service")
         # Newer than /usr, or the first boot rebuilds caches.
         for folder in ("etc", "var"):
             (tree / folder / ".updated").touch()

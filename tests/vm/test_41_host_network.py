@@ -133,4 +133,4 @@ def test_networkmanager(bench):
     vm.run("nmcli connection add type ethernet ifname eth0 con-name other ipv4.method manual ipv4.addresses 10.42.0.88/24")
     vm.run("nmcli connection up other", timeout=90, ok=None)
     is_mended(vm)
-    equal(json.loads(vm.read("/run/scaleway/nbd/0.json"))["path"]["address"], "10.42.0.88", "the address that the root is reached from")
+    equal(json.loads(vm.read("/run/scaleway/nbd/0.json"))["path"]["address"], "10.42.0.88/24", "the address that the root is reached from")

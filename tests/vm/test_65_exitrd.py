@@ -11,7 +11,7 @@ from testing import check, contains, equal, options, rows
 @options(timeout=600)
 def test_poweroff(bench):
     need("e2fsck")
-    vm = bench.boot()
+    vm = bench.boot(cmdline="loglevel=7")
     bench.wait_booted()
     print(vm.run("findmnt -R /run; df -k /run/initramfs; ls -lR /run/initramfs; systemctl status run-initramfs.mount"))
     vm.send("systemctl poweroff\n")

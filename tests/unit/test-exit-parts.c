@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of scaleway-exit that can be called. What ends a machine ends a PID namespace here. Needs root. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "exit-mounts.h"
+#include "exit-arm.h"
+#include "exit-run.h"
+#include "test.h"
+
+static int succeed(void *data) {
+        return 0;
+}
+
+static int fail(void *data) {
+        return -EBUSY;
+}
+
+static int die(void *data) {
+        return raise(SIGKILL);
+}
+
+static int hang(void *data) {
+        while (pause() < 0)
+                ;
+        return 0;
+}
+
+static unsigned n_idle = 0;
+
+static void idle(void) {
+        n_idle++;
+}
+
+static void test_run_limited(void) {
+        usec_t begin = now_usec();
+
+        ASSERT_OK(run_limited(succeed, NULL, begin + 10 * USEC_PER_SEC));
+        ASSERT_ERROR(run_limited(fail, NULL, begin + 10 * USEC_PER_SEC), EBUSY);
+        ASSERT_ERROR(run_limited(die, NULL, begin + 10 * USEC_PER_SEC), ECANCELED);
+        ASSERT_TRUE(now_usec() < begin + 5 * USEC_PER_SEC);
+
+        begin = now_usec();
+        run_idle = idle;
+        ASSERT_ERROR(run_limited(hang, NULL, begin + 1300 * USEC_PER_MSEC), ETIMEDOUT);
+        run_idle = NULL;
+        ASSERT_EQ(n_idle, 1);
+        ASSERT_TRUE(now_usec() >= begin + 1300 * USEC_PER_MSEC);
+        ASSERT_TRUE(now_usec() < begin + 5 * USEC_PER_SEC);
+        /* The time is over: it is not even waited for once. */
+        ASSERT_ERROR(run_limited(hang, NULL, now_usec() - 1), ETIMEDOUT);
+}
+
+/* How the first process of a PID namespace ends, in which f is run; it has 20 s. */
+static int end_of(void (*f)(void)) {
+        pid_t pid;
+        int status;
+
+        ASSERT_EQ(unshare(CLONE_NEWPID), 0);
+        pid = fork();
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0) {
+                (void) alarm(20);
+                f();
+                _exit(EXIT_SUCCESS);
+        }
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        return WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+}
+
+static void reboot_machine(void) {
+        (void) reboot_now(REBOOT_REBOOT);
+}
+
+static void power_off(void) {
+        (void) reboot_now(REBOOT_POWEROFF);
+}
+
+/* There is no kernel to start in a namespace. */
+static void start_kernel(void) {
+        (void) reboot_now(REBOOT_KEXEC);
+}
+
+static void hang_with_a_limit(void) {
+        char name[] = "/shutdown";
+
+        ASSERT_OK(exit_arm(REBOOT_REBOOT, now_usec() + USEC_PER_SEC / 2, name));
+        ASSERT_STREQ(name, "/shutdown");
+        (void) hang(NULL);
+}
+
+/* A call of its own in each: a process enters the namespace that it makes with its children, once. */
+static int end_of_in_child(void (*f)(void)) {
+        pid_t pid = fork();
+        int status;
+
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0)
+                _exit(end_of(f));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static void test_reboot(void) {
+        usec_t begin = now_usec();
+
+        /* reboot(2): what the first process of another namespace is told. */
+        ASSERT_EQ(end_of_in_child(reboot_machine), SIGHUP);
+        ASSERT_EQ(end_of_in_child(power_off), SIGINT);
+        ASSERT_EQ(end_of_in_child(start_kernel), SIGHUP);
+        ASSERT_EQ(end_of_in_child(hang_with_a_limit), SIGHUP);
+        ASSERT_TRUE(now_usec() < begin + 10 * USEC_PER_SEC);
+}
+
+static void test_verbs(void) {
+        for (int i = 0; i < _REBOOT_VERB_MAX; i++)
+                ASSERT_EQ(reboot_verb_from_string(reboot_verb_to_string((RebootVerb) i)), i);
+        ASSERT_EQ(reboot_verb_from_string("exit"), _REBOOT_VERB_INVALID);
+        ASSERT_EQ(reboot_verb_from_string(""), _REBOOT_VERB_INVALID);
+}
+
+static int parse(const char *text, MountLine *ret) {
+        static char line[512];
+
+        strcpy(line, text);
+        return mount_line_parse(line, ret);
+}
+
+static void test_mount_lines(void) {
+        static const char *const bad[] = {
+                "",
+                " - ",
+                "36 35 98:0 / /mnt rw",
+                "36 35 98:0 / /mnt rw - ext4",
+                "36 35 98:0 / /mnt rw - ext4 /dev/root",
+                "36 35 98:0 / - ext4 /dev/root rw",
+        };
+        MountLine m;
+
+        ASSERT_OK(parse("36 35 98:0 /a /oldroot/a\\040b\\134c\\ rw,noatime master:1 - ext4 /dev/nbd0 ro,errors=remount-ro", &m));
+        ASSERT_STREQ(m.path, "/oldroot/a b\\c\\");
+        ASSERT_STREQ(m.type, "ext4");
+        ASSERT_STREQ(m.source, "/dev/nbd0");
+        ASSERT_TRUE(m.read_only);
+        ASSERT_OK(parse("1 1 0:2 / / ro - ext4 /dev/root rw,errors=ro", &m));
+        ASSERT_FALSE(m.read_only);
+        ASSERT_OK(parse("1 1 0:2 / / ro - ext4 /dev/root rw,ro", &m));
+        ASSERT_TRUE(m.read_only);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ASSERT_ERROR(parse(bad[i], &m), EINVAL);
+
+        ASSERT_TRUE(mount_is_api("proc"));
+        ASSERT_TRUE(mount_is_api("tmpfs"));
+        ASSERT_FALSE(mount_is_api("ext4"));
+        ASSERT_FALSE(mount_is_api("nfs4"));
+        ASSERT_FALSE(mount_is_api("fuse"));
+}
+
+int main(void) {
+        if (geteuid() != 0)
+                return 77;
+
+        test_verbs();
+        test_mount_lines();
+        test_run_limited();
+        test_reboot();
+        return EXIT_SUCCESS;
+}

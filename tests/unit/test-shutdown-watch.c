@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "shutdown-watch.h"
+#include "test.h"
+
+static char run[] = "/tmp/test-shutdown-watch-XXXXXX";
+
+static void put(const char *name, const void *data, size_t size) {
+        char path[256];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "%s/%s", run, name);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_EQ(write(fd, data, size), (ssize_t) size);
+        (void) close(fd);
+}
+
+static void make_folder(const char *name) {
+        char path[256];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", run, name);
+        ASSERT_EQ(mkdir(path, 0755), 0);
+}
+
+static void drop(const char *name) {
+        char path[256];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", run, name);
+        ASSERT_EQ(unlink(path), 0);
+}
+
+static void put_runlevel(char level) {
+        struct utmp records[2] = { { .ut_type = BOOT_TIME }, { .ut_type = RUN_LVL, .ut_pid = 'N' << 8 | level } };
+
+        put("utmp", records, sizeof(records));
+}
+
+static void test_verb(const ShutdownWatch *w) {
+        static const char *const verbs[] = { "halt", "kexec", "poweroff", "reboot" };
+
+        ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                char path[64], whole[320];
+
+                (void) snprintf(path, sizeof(path), "scaleway/shutdown/%s", verbs[i]);
+                (void) snprintf(whole, sizeof(whole), "%s/%s", run, path);
+                ASSERT_EQ(mkfifo(whole, 0600), 0);
+                ASSERT_STREQ(reboot_verb_to_string(shutdown_watch_verb(w)), verbs[i]);
+                drop(path);
+        }
+
+        put_runlevel('2');
+        ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
+        put_runlevel('0');
+        ASSERT_EQ(shutdown_watch_verb(w), REBOOT_POWEROFF);
+        put_runlevel('6');
+        ASSERT_EQ(shutdown_watch_verb(w), REBOOT_REBOOT);
+        put("utmp", "short", 5);
+        ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
+        drop("utmp");
+
+        put("openrc/rc.stopping", "", 0);
+        ASSERT_EQ(shutdown_watch_verb(w), REBOOT_REBOOT);
+        put("scaleway/exit", "", 0);
+        ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
+        drop("scaleway/exit");
+        drop("openrc/rc.stopping");
+}
+
+static void test_check(ShutdownWatch *w) {
+        usec_t now = 1000 * USEC_PER_SEC;
+
+        ASSERT_FALSE(shutdown_watch_check(w, /* link_is_down= */ true, now));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + 1000 * USEC_PER_SEC));
+
+        put_runlevel('6');
+        now += 2000 * USEC_PER_SEC;
+        ASSERT_FALSE(shutdown_watch_check(w, true, now));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC - 1));
+        ASSERT_TRUE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC));
+        ASSERT_EQ(w->verb, REBOOT_REBOOT);
+
+        /* A link that comes back begins it anew. */
+        now += SHUTDOWN_WATCH_USEC;
+        ASSERT_FALSE(shutdown_watch_check(w, false, now + 1));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + 2));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 1));
+        ASSERT_TRUE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 2));
+        drop("utmp");
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 3));
+}
+
+int main(void) {
+        ShutdownWatch w = { .run_fd = -EBADF };
+        char command[64];
+
+        /* Nothing to look at is no shutdown. */
+        ASSERT_EQ(shutdown_watch_verb(&w), _REBOOT_VERB_INVALID);
+
+        ASSERT_TRUE(mkdtemp(run));
+        ASSERT_EQ(setenv("SCALEWAY_RUN", run, 1), 0);
+        make_folder("scaleway");
+        make_folder("scaleway/shutdown");
+        make_folder("openrc");
+        ASSERT_OK(shutdown_watch_open(&w));
+        test_verb(&w);
+        test_check(&w);
+        shutdown_watch_done(&w);
+
+        (void) snprintf(command, sizeof(command), "rm -r %s", run);
+        return system(command);
+}
