@@ -9,12 +9,15 @@
  * touches more than /run. */
 typedef struct ShutdownWatch {
         int run_fd;      /* /run */
-        usec_t since;    /* of both, link down and shutdown under way; 0: not so */
+        usec_t shutdown; /* since when one is under way; 0: there is none */
+        usec_t down;     /* since when the link is down meanwhile; 0: it is not */
         RebootVerb verb;
 } ShutdownWatch;
 
-/* How long they may last. */
-#define SHUTDOWN_WATCH_USEC (60 * USEC_PER_SEC)
+/* How long a shutdown may last before it is ended, with the link down for so long at least. A server that is gone right when the
+ * shutdown begins is the usual case, and then the machine is down within a minute. */
+#define SHUTDOWN_WATCH_USEC (55 * USEC_PER_SEC)
+#define SHUTDOWN_WATCH_DOWN_USEC (30 * USEC_PER_SEC)
 
 /* To be called before the switch: /run is held open. Returns 0 or a negative errno. */
 _must_check_ int shutdown_watch_open(ShutdownWatch *w);
@@ -24,7 +27,7 @@ void shutdown_watch_done(ShutdownWatch *w);
  * the runlevel that sysvinit has noted. Once the way back has begun it is that one's affair: _REBOOT_VERB_INVALID. */
 RebootVerb shutdown_watch_verb(const ShutdownWatch *w);
 
-/* To be called about every second. True as soon as a shutdown has been under way with the link down for as long as that may be: then whoever has the
+/* To be called about every second. True as soon as a shutdown has been under way and the link down for as long as that may be: then whoever has the
  * root's volume calls shutdown_watch_end(), and for any other volume the device is disconnected, so that whoever waits for it goes on. */
 bool shutdown_watch_check(ShutdownWatch *w, bool link_is_down, usec_t now);
 
