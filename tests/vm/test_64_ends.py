@@ -8,8 +8,9 @@ from testing import options, rows
 @rows("A19", "D1", "D3", "D5")
 @options(timeout=600)
 def test_reboot(bench):
-    """systemd-networkd is stopped long before the root is unmounted, and the storage server is away for a while."""
-    server = ends.Server(bench)
+    """systemd-networkd, here one that does not look for _netdev, is stopped long before the root is unmounted; and the storage server is
+    away for a while."""
+    server = ends.Server(bench, "debian12")
     server.boot()
     server.has_way_back()
     server.goes_down("reboot", "middle")
