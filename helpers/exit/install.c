@@ -140,6 +140,7 @@ int install_applet(int argc, char *argv[]) {
                 log_error("install takes no arguments.");
                 return EXIT_FAILURE;
         }
+        (void) umask(0022);
         r = run_path(RUN_INITRAMFS, &path);
         if (r < 0) {
                 log_oom();

@@ -16,11 +16,11 @@ typedef struct NbdVerb {
 
 int nbd_applet(int argc, char *argv[]) {
         static const NbdVerb verbs[] = {
-                { "check",  1, 1, verb_check  },
-                { "detach", 1, 1, verb_detach },
-                { "list",   0, 0, verb_list   },
-                { "resize", 1, 1, verb_resize },
-                { "status", 0, 1, verb_status },
+                {"check",   1, 1, verb_check },
+                { "detach", 1, 1, verb_detach},
+                { "list",   0, 0, verb_list  },
+                { "resize", 1, 1, verb_resize},
+                { "status", 0, 1, verb_status},
         };
         int n = argc - 2;
 

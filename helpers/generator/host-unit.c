@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "host-unit.h"
 #include "drop-in.h"
 #include "fileio.h"
-#include "host-unit.h"
 #include "log.h"
 #include "string-util.h"
 

@@ -51,13 +51,14 @@ static int format_record(const NbdRecord *r, char **ret) {
                         return -ENOMEM;
         }
 
-        /* "s?" and "o?" write null for NULL, and the latter takes the object over. Device numbers and sizes fit: nbd-handshake.h has no size
-         * above 2^63 - 1. */
-        o = json_pack("{s:s, s:s?, s:I, s:i, s:i, s:b, s:I, s:I, s:s?, s:I, s:s?, s:I, s:o?}", "uri", r->uri, "identifier",
-                      r->identifier, "size", (json_int_t) r->size, "block_size", (int) r->block_size, "flags", (int) r->flags,
-                      "oldstyle", (int) r->oldstyle, "time", (json_int_t) r->time, "pid", (json_int_t) r->pid, "link",
-                      nbd_link_to_string(r->link), "reconnects", (json_int_t) r->reconnects, "reason",
-                      empty_to_null(r->reason), "since", (json_int_t) r->since, "path", path);
+        /* "s?" and "o?" write null for NULL, and the latter takes the object over. Device numbers and sizes fit:
+         * nbd-handshake.h has no size above 2^63 - 1. */
+        o = json_pack("{s:s, s:s?, s:I, s:i, s:i, s:b, s:I, s:I, s:s?, s:I, s:s?, s:I, s:o?}", "uri", r->uri,
+                      "identifier", r->identifier, "size", (json_int_t) r->size, "block_size", (int) r->block_size,
+                      "flags", (int) r->flags, "oldstyle", (int) r->oldstyle, "time", (json_int_t) r->time, "pid",
+                      (json_int_t) r->pid, "link", nbd_link_to_string(r->link), "reconnects",
+                      (json_int_t) r->reconnects, "reason", empty_to_null(r->reason), "since", (json_int_t) r->since,
+                      "path", path);
         if (!o)
                 return -EINVAL;
 
@@ -113,13 +114,13 @@ static int unpack_record(json_t *o, NbdRecord *r) {
         const char *uri;
         int k, block_size, flags, oldstyle;
 
-        if (json_unpack(o, "{s:s, s:o, s:I, s:i, s:i, s:b, s?I, s?I, s?o, s?I, s?o, s?I, s?o}", "uri", &uri, "identifier",
-                        &identifier, "size", &size, "block_size", &block_size, "flags", &flags, "oldstyle", &oldstyle,
-                        "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects, "reason", &reason, "since",
-                        &since, "path", &path) < 0)
+        if (json_unpack(o, "{s:s, s:o, s:I, s:i, s:i, s:b, s?I, s?I, s?o, s?I, s?o, s?I, s?o}", "uri", &uri,
+                        "identifier", &identifier, "size", &size, "block_size", &block_size, "flags", &flags,
+                        "oldstyle", &oldstyle, "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects,
+                        "reason", &reason, "since", &since, "path", &path) < 0)
                 return -EBADMSG;
 
-        *r = (NbdRecord) {
+        *r = (NbdRecord){
                 .size = (uint64_t) size,
                 .block_size = (uint32_t) block_size,
                 .flags = (uint16_t) flags,

@@ -24,8 +24,8 @@ typedef struct NbdRecord {
         uint32_t block_size; /* bytes, as given to the kernel */
         uint16_t flags;      /* NBD_FLAG_*, as given to the kernel */
         bool oldstyle;
-        uint64_t time;       /* when it was attached, seconds of the wall clock, which may be wrong this early */
-        uint64_t pid;        /* of the supervisor, 0 if there is none */
+        uint64_t time; /* when it was attached, seconds of the wall clock, which may be wrong this early */
+        uint64_t pid;  /* of the supervisor, 0 if there is none */
         NbdLink link;
         uint64_t reconnects;
         uint64_t since;              /* when link changed, as time */

@@ -33,9 +33,9 @@ static bool is_dead_link(const struct nlmsghdr *m, unsigned index) {
         if (mnl_nlmsg_get_payload_len(m) < sizeof(*g) || g->cmd != NBD_CMD_LINK_DEAD)
                 return false;
 
-        mnl_attr_for_each(a, m, sizeof(*g))
-                if (mnl_attr_get_type(a) == NBD_ATTR_INDEX && mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
-                        return mnl_attr_get_u32(a) == index;
+        mnl_attr_for_each(a, m, sizeof(*g)) if (mnl_attr_get_type(a) == NBD_ATTR_INDEX &&
+                                                mnl_attr_validate(a, MNL_TYPE_U32) >= 0) return mnl_attr_get_u32(a) ==
+                        index;
 
         return false;
 }

@@ -29,7 +29,8 @@
 #define TIMER_SLACK_NSEC (50UL * 1000 * 1000)
 
 static void supervisor_done(Supervisor *s) {
-        int *const fds[] = { &s->watch_fd, &s->link_fd, &s->control_fd, &s->client_fd, &s->dir_fd, &s->omit_fd, &s->device_fd };
+        int *const fds[] = { &s->watch_fd, &s->link_fd, &s->control_fd, &s->client_fd,
+                             &s->dir_fd,   &s->omit_fd, &s->device_fd };
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 *fds[i] = safe_close(*fds[i]);
@@ -50,7 +51,8 @@ void supervisor_record(Supervisor *s, NbdLink link, const char *reason) {
 
         r = nbd_record_write_at(s->dir_fd, s->options->index, &s->record);
         if (r < 0)
-                log_warning_errno(r, "nbd%u: failed to write the record of the volume, ignoring: %m", s->options->index);
+                log_warning_errno(r, "nbd%u: failed to write the record of the volume, ignoring: %m",
+                                  s->options->index);
 }
 
 /* The address that answered; or, of a volume that was attached by somebody else, one of those that its name has. */
@@ -136,8 +138,8 @@ static int open_all(Supervisor *s) {
         return write_omit(s);
 }
 
-/* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no write-back on our behalf when
- * memory is short. */
+/* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no
+ * write-back on our behalf when memory is short. */
 static void harden(void) {
         static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
 
@@ -154,8 +156,8 @@ static void harden(void) {
                 log_warning_errno(errno, "Failed to have memory without waiting for disks, ignoring: %m");
 }
 
-/* The journal may be waiting for the very device, and what waits for the journal then waits as well; the kernel's log never does. By
- * hand the terminal is what is wanted. */
+/* The journal may be waiting for the very device, and what waits for the journal then waits as well; the kernel's log
+ * never does. By hand the terminal is what is wanted. */
 static void leave_the_journal(void) {
         int fd;
 
@@ -179,18 +181,21 @@ static bool is_attached(const Supervisor *s) {
         return r != -ENOENT && r != -ENODEV;
 }
 
-/* A shutdown that waits for this volume, whose server does not come back. Volume 0 is the root, and without that nothing else will end the machine; of any other volume
- * those who wait get an error, and the shutdown goes on. */
+/* A shutdown that waits for this volume, whose server does not come back. Volume 0 is the root, and without that
+ * nothing else will end the machine; of any other volume those who wait get an error, and the shutdown goes on. */
 static void give_up(Supervisor *s) {
         char device[sizeof("nbd") + 10];
 
         (void) snprintf(device, sizeof(device), "nbd%u", s->options->index);
         if (s->options->index == 0) {
-                log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m", device);
+                log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m",
+                                device);
                 return;
         }
 
-        log_error("%s: its server does not come back and the shutdown waits for it, detaching it; what was not yet written to it is lost.", device);
+        log_error("%s: its server does not come back and the shutdown waits for it, detaching it; what was not yet "
+                  "written to it is lost.",
+                  device);
         if (nbd_netlink_disconnect(s->netlink, s->options->index) < 0)
                 log_error("%s: the kernel does not disconnect it.", device);
         s->gone = true;
@@ -208,11 +213,11 @@ static int wait_msec(const Supervisor *s, usec_t now) {
 
 static void step(Supervisor *s) {
         struct pollfd fds[] = {
-                { .fd = s->link_fd, .events = POLLRDHUP },
-                { .fd = s->watch_fd, .events = POLLIN },
-                { .fd = s->client_fd, .events = POLLIN },
-                /* The next one waits until this one is served. */
-                { .fd = s->client_fd < 0 ? s->control_fd : -EBADF, .events = POLLIN },
+                {.fd = s->link_fd,                                 .events = POLLRDHUP},
+                { .fd = s->watch_fd,                               .events = POLLIN   },
+                { .fd = s->client_fd,                              .events = POLLIN   },
+ /* The next one waits until this one is served. */
+                { .fd = s->client_fd < 0 ? s->control_fd : -EBADF, .events = POLLIN   },
         };
         usec_t now = now_usec();
 

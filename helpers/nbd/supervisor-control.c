@@ -22,8 +22,8 @@ int control_open(Supervisor *s) {
         r = run_path(RUN_NBD_DIR, &directory);
         if (r < 0)
                 return r;
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u.control", directory, s->options->index) >=
-            sizeof(address.sun_path))
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u.control", directory,
+                              s->options->index) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
 
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

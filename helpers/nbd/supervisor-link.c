@@ -53,11 +53,12 @@ static short socket_events(int fd) {
 static void link_lost(Supervisor *s, const char *reason) {
         usec_t now = now_usec();
 
-        /* Before anything else: the kernel hangs in sending otherwise, and believes in the link for as long as TCP does. */
+        /* Before anything else: the kernel hangs in sending otherwise, and believes in the link for as long as TCP
+         * does. */
         if (s->link_fd >= 0)
                 (void) shutdown(s->link_fd, SHUT_RDWR);
         s->link_fd = safe_close(s->link_fd);
-        s->stall = (TcpStall) {};
+        s->stall = (TcpStall){};
         s->n_repeat = 0;
         s->n_invalid = 0;
         s->lost = s->next_try = now;
@@ -108,7 +109,8 @@ void link_news(Supervisor *s) {
                 link_lost(s, "the kernel has ended the connection");
                 s->kernel_knows = true;
         } else
-                /* Of the one before, and so the kernel has dropped this one, unless the news is only late: then this does nothing. */
+                /* Of the one before, and so the kernel has dropped this one, unless the news is only late: then this
+                 * does nothing. */
                 (void) !nbd_netlink_reconnect(s->netlink, s->options->index, s->link_fd, s->record.identifier);
 }
 
@@ -121,7 +123,8 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
         if (e->flags & NBD_FLAG_READ_ONLY && !(known->flags & NBD_FLAG_READ_ONLY))
                 return refuse(reason, -EROFS, "the export is read-only now");
         if ((known->flags & FLAGS_USED & e->flags) != (known->flags & FLAGS_USED))
-                return refuse(reason, -EOPNOTSUPP, "the server cannot do any more what it could (flags 0x%04x, not 0x%04x)",
+                return refuse(reason, -EOPNOTSUPP,
+                              "the server cannot do any more what it could (flags 0x%04x, not 0x%04x)",
                               (unsigned) e->flags, (unsigned) known->flags);
         if (e->block_size_min > known->block_size)
                 return refuse(reason, -EOPNOTSUPP, "the server wants blocks of %u bytes now, not %u", e->block_size_min,
@@ -133,15 +136,16 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
                 return 0;
         if (now_usec() >= s->larger_until)
                 return refuse(reason, -EFBIG,
-                              "the export has %llu bytes now, more than the %llu of the volume ('scaleway-nbd resize %u' takes them)",
+                              "the export has %llu bytes now, more than the %llu of the volume ('scaleway-nbd resize "
+                              "%u' takes them)",
                               (unsigned long long) e->size, (unsigned long long) known->size, s->options->index);
 
         s->larger = size;
         return 0;
 }
 
-/* Returns 0 and a socket in the transmission phase to the same export, 1 if it is another one, or a negative errno, of connect() alone
- * if *ret_reached is false. */
+/* Returns 0 and a socket in the transmission phase to the same export, 1 if it is another one, or a negative errno, of
+ * connect() alone if *ret_reached is false. */
 static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char reason[static NBD_REASON_MAX]) {
         _cleanup_(nbd_export_done) NbdExport e = { .fd = -EBADF };
         _cleanup_free_ char *text = NULL;
@@ -176,9 +180,9 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
         return 0;
 }
 
-/* A new socket is taken only in the place of one that the kernel knows to be dead, and else dropped without a word. It says when it knows;
- * but where memory is short, that news may be lost. So after a while the socket is handed over all the same, and again a few times: what is
- * too much does nothing. */
+/* A new socket is taken only in the place of one that the kernel knows to be dead, and else dropped without a word. It
+ * says when it knows; but where memory is short, that news may be lost. So after a while the socket is handed over all
+ * the same, and again a few times: what is too much does nothing. */
 static void await_news(Supervisor *s) {
         usec_t deadline = s->lost + NEWS_TIMEOUT_USEC;
 
@@ -207,7 +211,7 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
         s->n_repeat = s->kernel_knows ? 0 : REPEAT_MAX;
         s->kernel_knows = false;
         s->link_fd = fd;
-        s->stall = (TcpStall) {};
+        s->stall = (TcpStall){};
         s->record.reconnects++;
         /* The host may have given the server another address meanwhile. */
         s->record.has_path = network_path_find(fd, &s->record.path) >= 0 || s->record.has_path;
@@ -235,12 +239,13 @@ static int grow(Supervisor *s, char reason[static NBD_REASON_MAX]) {
         return 0;
 }
 
-/* What takes the connection away is mostly the server, and then this finds nothing to do. */
+/* What takes the connection away is mostly the server, and then this finds nothing to do. The host's network manager may be at it, and is
+ * given some seconds; but none in a shutdown, where it has gone and will not come back. */
 static void repair_path(Supervisor *s) {
         usec_t now = now_usec();
         int r;
 
-        if (!s->record.has_path || now < s->next_repair)
+        if (!s->record.has_path || (now < s->next_repair && shutdown_watch_verb(&s->shutdown) < 0))
                 return;
 
         r = network_path_repair(&s->record.path);
@@ -248,12 +253,13 @@ static void repair_path(Supervisor *s) {
         if (r < 0)
                 log_debug_errno(r, "nbd%u: the path to the server cannot be repaired: %m", s->options->index);
         if (r > 0)
-                log_warning("nbd%u: what leads to '%s' over '%s' had been taken away, put back", s->options->index, s->uri,
-                            s->record.path.name);
+                log_warning("nbd%u: what leads to '%s' over '%s' had been taken away, put back", s->options->index,
+                            s->uri, s->record.path.name);
 }
 
-/* Once for each reason. Most links are back before it is worth a second line, and of several reasons that take turns not each is said; but that
- * the server is there and is not wanted is said at once, for only a person can change that. */
+/* Once for each reason. Most links are back before it is worth a second line, and of several reasons that take turns
+ * not each is said; but that the server is there and is not wanted is said at once, for only a person can change that.
+ */
 static void warn(Supervisor *s, bool refused, const char *reason) {
         usec_t now = now_usec();
 
@@ -262,7 +268,8 @@ static void warn(Supervisor *s, bool refused, const char *reason) {
 
         (void) snprintf(s->warned, sizeof(s->warned), "%s", reason);
         s->next_warning = now + WARN_INTERVAL_USEC;
-        log_warning("nbd%u: %s '%s': %s; trying on", s->options->index, refused ? "not taking" : "no link to", s->uri, reason);
+        log_warning("nbd%u: %s '%s': %s; trying on", s->options->index, refused ? "not taking" : "no link to", s->uri,
+                    reason);
 }
 
 static void link_failed(Supervisor *s, bool refused, const char *reason) {
@@ -339,13 +346,15 @@ int link_resize(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
         }
 
         if (s->record.size > before)
-                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "grown from %llu to %llu bytes", (unsigned long long) before,
-                                (unsigned long long) s->record.size);
+                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "grown from %llu to %llu bytes",
+                                (unsigned long long) before, (unsigned long long) s->record.size);
         else if (r < 0)
-                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "%s (if it is larger within the next 10 minutes, it is taken)", reason);
+                (void) snprintf(text, NBD_CONTROL_LINE_MAX,
+                                "%s (if it is larger within the next 10 minutes, it is taken)", reason);
         else
-                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "the export has %llu bytes as before (if it grows within the next "
-                                                            "10 minutes, that is taken when it is connected again)",
+                (void) snprintf(text, NBD_CONTROL_LINE_MAX,
+                                "the export has %llu bytes as before (if it grows within the next "
+                                "10 minutes, that is taken when it is connected again)",
                                 (unsigned long long) before);
         return r;
 }

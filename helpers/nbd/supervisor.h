@@ -10,11 +10,11 @@
 #include "shutdown-watch.h"
 #include "tcp-stall.h"
 
-/* What supervise.c, supervisor-link.c and supervisor-control.c share. All of it is there before the switch to the root; what is done
- * with it later allocates little and frees it again. */
+/* What supervise.c, supervisor-link.c and supervisor-control.c share. All of it is there before the switch to the root;
+ * what is done with it later allocates little and frees it again. */
 typedef struct Supervisor {
         const AttachOptions *options;
-        char *uri;       /* printable, for messages */
+        char *uri; /* printable, for messages */
         NbdRecord record;
         struct sockaddr_storage peer; /* the server, whose name is never asked for again */
         socklen_t peer_size;
@@ -30,15 +30,15 @@ typedef struct Supervisor {
 
         ShutdownWatch shutdown;
         TcpStall stall;
-        bool kernel_knows;        /* that the last link is dead */
-        bool gone;                /* somebody has detached the device */
-        unsigned n_invalid;       /* how often in a row the kernel took no connection for this device */
-        unsigned n_repeat;        /* how often the link is yet to be handed over again, see link_install() */
+        bool kernel_knows;  /* that the last link is dead */
+        bool gone;          /* somebody has detached the device */
+        unsigned n_invalid; /* how often in a row the kernel took no connection for this device */
+        unsigned n_repeat;  /* how often the link is yet to be handed over again, see link_install() */
         usec_t lost, next_tick, next_try, next_repair, next_warning, client_deadline;
-        usec_t larger_until;      /* up to then a larger export is taken */
-        uint64_t larger;          /* size to grow to, 0: none */
+        usec_t larger_until;          /* up to then a larger export is taken */
+        uint64_t larger;              /* size to grow to, 0: none */
         char lost_by[NBD_REASON_MAX]; /* the reason why the link was lost, whatever came after */
-        char warned[NBD_REASON_MAX]; /* the reason that was said last */
+        char warned[NBD_REASON_MAX];  /* the reason that was said last */
         char request[64];
         size_t n_request;
 } Supervisor;
@@ -50,14 +50,16 @@ void supervisor_record(Supervisor *s, NbdLink link, const char *reason);
 
 /* supervisor-link.c */
 
-/* Looks whether the link lives: at once by what poll() said of link_fd, or by what the kernel knows of the connection. */
+/* Looks whether the link lives: at once by what poll() said of link_fd, or by what the kernel knows of the connection.
+ */
 void link_check(Supervisor *s, short revents);
 void link_tick(Supervisor *s, usec_t now);
 /* Reads news of the kernel's. */
 void link_news(Supervisor *s);
 /* One try to have it again; says when the next one is due. */
 void link_try(Supervisor *s);
-/* Asks the server for its size and takes it. Returns 1 if it has grown, 0 if not, or a negative errno; text for people in any case. */
+/* Asks the server for its size and takes it. Returns 1 if it has grown, 0 if not, or a negative errno; text for people
+ * in any case. */
 int link_resize(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]);
 
 /* supervisor-control.c */

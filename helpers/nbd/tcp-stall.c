@@ -10,7 +10,8 @@ bool tcp_stall_tick(TcpStall *s, const struct tcp_info *i, usec_t now) {
         assert(s);
         assert(i);
 
-        /* Nothing is under way; or the first probe of a closed window or of an idle connection, which may yet be answered. */
+        /* Nothing is under way; or the first probe of a closed window or of an idle connection, which may yet be
+         * answered. */
         if (i->tcpi_unacked == 0 && i->tcpi_probes < 2)
                 s->ticks = 0;
         else if (s->ticks == 0 || acked > s->seen + CLOCK_SLACK_USEC)

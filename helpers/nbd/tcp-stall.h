@@ -6,9 +6,10 @@
 #include "macro.h"
 #include "time-util.h"
 
-/* Whether the path under a TCP connection is dead, by what the kernel tells of it (TCP_INFO) once a second. A server that is slow, or takes no
- * data because its window is closed, acknowledges all the same, be it the data or the kernel's probes of the window. A time is no measure: a
- * virtual machine may be stopped for any, and its peer's answers with it. So ticks are counted in which nothing came. */
+/* Whether the path under a TCP connection is dead, by what the kernel tells of it (TCP_INFO) once a second. A server
+ * that is slow, or takes no data because its window is closed, acknowledges all the same, be it the data or the
+ * kernel's probes of the window. A time is no measure: a virtual machine may be stopped for any, and its peer's answers
+ * with it. So ticks are counted in which nothing came. */
 typedef struct TcpStall {
         unsigned ticks;
         usec_t seen; /* when the last acknowledgement came, as of the last tick */

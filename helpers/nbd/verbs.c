@@ -133,8 +133,8 @@ static int print_status(unsigned index, const NbdStatus *s, const NbdRecord *rec
         }
 
         format_time(record->since, since);
-        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index, nbd_link_to_string(record->link), since,
-               uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
+        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index, nbd_link_to_string(record->link),
+               since, uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
         if (*reason)
                 printf("; %s reason: %s", record->link == NBD_LINK_UP ? "last" : "the", reason);
         printf("\n");
@@ -143,10 +143,10 @@ static int print_status(unsigned index, const NbdStatus *s, const NbdRecord *rec
 
 static int add_status(unsigned index, const NbdStatus *s, const NbdRecord *record, void *userdata) {
         json_t *o = json_pack("{s:o, s:I, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:s?}", "device",
-                              json_sprintf("nbd%u", index), "size", (json_int_t) s->size, "uri", record->uri, "identifier", s->backend, "link",
-                              nbd_link_to_string(record->link), "since", (json_int_t) record->since, "pid",
-                              (json_int_t) record->pid, "reconnects", (json_int_t) record->reconnects, "reason",
-                              empty_to_null(record->reason));
+                              json_sprintf("nbd%u", index), "size", (json_int_t) s->size, "uri", record->uri,
+                              "identifier", s->backend, "link", nbd_link_to_string(record->link), "since",
+                              (json_int_t) record->since, "pid", (json_int_t) record->pid, "reconnects",
+                              (json_int_t) record->reconnects, "reason", empty_to_null(record->reason));
 
         return !o || json_array_append_new(userdata, o) < 0 ? log_oom() : 0;
 }

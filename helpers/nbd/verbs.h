@@ -5,8 +5,9 @@
 
 #define NBD_URI_PRINT_MAX 300U /* bytes of a URI in a message or a list */
 
-/* What scaleway-nbd(8) does without asking a server, in the initrd as in the booted system. arguments end with NULL, as many as verbs.c's
- * callers have checked. They print the answer and log what went wrong; they return 0, a negative errno, or a positive exit status. */
+/* What scaleway-nbd(8) does without asking a server, in the initrd as in the booted system. arguments end with NULL, as
+ * many as verbs.c's callers have checked. They print the answer and log what went wrong; they return 0, a negative
+ * errno, or a positive exit status. */
 int verb_check(char *arguments[]);  /* N */
 int verb_detach(char *arguments[]); /* N or "all" */
 int verb_list(char *arguments[]);

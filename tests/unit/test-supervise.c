@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The supervisor of a volume, against a server that goes and comes and a kernel that is played here: it is told of dead links by an epoll
- * instance in the place of the netlink socket, and takes a socket as the real one does. */
+/* The supervisor of a volume, against a server that goes and comes and a kernel that is played here: it is told of dead
+ * links by an epoll instance in the place of the netlink socket, and takes a socket as the real one does. */
 #include <endian.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -239,7 +239,9 @@ static void prepare(const char *uri) {
 
 static void supervise(const char *uri) {
         ExportUri parsed;
-        AttachOptions o = { .index = 3, .uri_text = uri, .uri = &parsed, .identifier = "volume", .timeout = USEC_PER_SEC };
+        AttachOptions o = {
+                .index = 3, .uri_text = uri, .uri = &parsed, .identifier = "volume", .timeout = USEC_PER_SEC
+        };
 
         ASSERT_OK(export_uri_parse(uri, &parsed));
         ASSERT_OK(supervise_volume(&o));
@@ -282,8 +284,8 @@ static void await(NbdLink link, const char *reason) {
                 ASSERT_OK(nbd_record_read(3, &record));
                 done = record.link == link && (!reason || strstr(record.reason, reason));
                 if (!done && now_usec() >= deadline) {
-                        fprintf(stderr, "link is %s, '%s'; expected %s, '%s'\n", nbd_link_to_string(record.link), record.reason,
-                                nbd_link_to_string(link), reason ?: "");
+                        fprintf(stderr, "link is %s, '%s'; expected %s, '%s'\n", nbd_link_to_string(record.link),
+                                record.reason, nbd_link_to_string(link), reason ?: "");
                         exit(EXIT_FAILURE);
                 }
                 nbd_record_done(&record);
@@ -379,8 +381,9 @@ static void test_many(pid_t supervisor) {
         world->stay = true;
         await(NBD_LINK_UP, NULL);
         ASSERT_EQ(count_fds(supervisor), n_fds);
-        printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n", N_RECONNECTS / 10,
-               N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident, status_of(supervisor, "\nVmRSS:"), n_fds);
+        printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n",
+               N_RECONNECTS / 10, N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident,
+               status_of(supervisor, "\nVmRSS:"), n_fds);
         if (!SANITIZED) {
                 ASSERT_EQ(status_of(supervisor, "\nVmSize:"), size);
                 ASSERT_EQ(status_of(supervisor, "\nVmRSS:"), resident);
