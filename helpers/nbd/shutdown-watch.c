@@ -18,7 +18,7 @@ int shutdown_watch_open(ShutdownWatch *w) {
 
         assert(w);
 
-        *w = (ShutdownWatch) { .run_fd = -EBADF, .verb = _REBOOT_VERB_INVALID };
+        *w = (ShutdownWatch){ .run_fd = -EBADF, .verb = _REBOOT_VERB_INVALID };
         r = run_path("", &path);
         if (r < 0)
                 return r;
@@ -89,28 +89,24 @@ bool shutdown_watch_check(ShutdownWatch *w, bool link_is_down, usec_t now) {
 
         assert(w);
 
-        v = shutdown_watch_verb(w);
+        v = link_is_down ? shutdown_watch_verb(w) : _REBOOT_VERB_INVALID;
         if (v < 0) {
-                w->shutdown = w->down = 0;
+                w->since = 0;
                 return false;
         }
 
         w->verb = v;
-        if (w->shutdown == 0)
-                w->shutdown = now;
-        if (!link_is_down)
-                w->down = 0;
-        else if (w->down == 0)
-                w->down = now;
-
-        return w->down > 0 && now >= w->shutdown + SHUTDOWN_WATCH_USEC && now >= w->down + SHUTDOWN_WATCH_DOWN_USEC;
+        if (w->since == 0)
+                w->since = now;
+        return now >= w->since + SHUTDOWN_WATCH_USEC;
 }
 
 int shutdown_watch_end(const ShutdownWatch *w, const char *device) {
         assert(w);
         assert(w->verb >= 0);
 
-        log_error("%s: its server does not come back and the shutdown waits for it, %s at once; what was not yet written to it is lost.",
-                  device, reboot_verb_to_string(w->verb));
+        log_error("%s: its server has not answered for %llu s of the shutdown, %s at once; what was not yet written to "
+                  "it is lost.",
+                  device, (unsigned long long) (SHUTDOWN_WATCH_USEC / USEC_PER_SEC), reboot_verb_to_string(w->verb));
         return reboot_now(w->verb);
 }
