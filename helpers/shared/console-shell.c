@@ -163,19 +163,27 @@ static bool reap(pid_t pid, int options) {
         return p != 0;
 }
 
-/* A shell that does not care about a hang-up goes the hard way. */
-static void hang_up(pid_t pid, int pid_fd) {
+/* What runs in the shell has a group of its own, and not every shell passes a signal on. */
+static void signal_foreground(pid_t shell, int signal_number) {
         pid_t foreground = tcgetpgrp(STDIN_FILENO);
 
-        /* What runs in the shell has a group of its own, and not every shell passes the signal on. */
-        if (foreground > 0 && foreground != pid && foreground != getpgrp()) {
-                (void) kill(-foreground, SIGHUP);
+        if (foreground > 0 && foreground != shell && foreground != getpgrp()) {
+                (void) kill(-foreground, signal_number);
                 (void) kill(-foreground, SIGCONT);
         }
+}
+
+/* A shell that does not care about a hang-up goes the hard way; also one that was about to start something when it came, and waits for
+ * that now: what runs then is another one than a moment ago. */
+static void hang_up(pid_t pid, int pid_fd) {
+        signal_foreground(pid, SIGHUP);
         (void) kill(-pid, SIGHUP);
         (void) kill(-pid, SIGCONT);
-        if (!poll_readable(pid_fd, now_usec() + HANG_UP_USEC))
-                (void) kill(-pid, SIGKILL);
+        if (poll_readable(pid_fd, now_usec() + HANG_UP_USEC))
+                return;
+
+        signal_foreground(pid, SIGKILL);
+        (void) kill(-pid, SIGKILL);
 }
 
 static void wait_for_end(pid_t pid, int event_fd) {

@@ -1826,6 +1826,15 @@ class FailureAndSsh(OnTerminal):
         self.call("continue-boot")
         self.assertEqual(self.end(), 5)
 
+    def test_shell_that_does_not_hang_up(self):
+        """Nor does what runs in it: both hold the console until they are ended the hard way."""
+        self.start("scaleway-failure", SCALEWAY_FAILURE="shell")
+        self.expect(b"# ")
+        os.write(self.fd, b"trap '' HUP; echo a''sleep; sleep 300\n")
+        self.expect(b"asleep")
+        self.call("continue-boot")
+        self.assertEqual(self.end(), 5)
+
     def test_server_does_not_start(self):
         """Then nobody can come, and the server reboots as ever."""
         for command in ("/bin/false", "/nonexistent"):
