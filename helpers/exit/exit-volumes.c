@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "exit-processes.h"
 #include "exit-run.h"
@@ -18,6 +19,7 @@
 
 #define RECORD_MAX (64U << 10)
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
+#define LONG_DEAD_SEC 20U
 #define REPAIR_USEC (2 * USEC_PER_SEC)
 #define FLUSH_USEC (10 * USEC_PER_SEC)     /* for one volume */
 #define DISCONNECT_USEC (5 * USEC_PER_SEC) /* likewise */
@@ -34,6 +36,7 @@ static void read_volume(unsigned index, ExitVolume *v) {
 
         v->link = record.link;
         v->supervisor = record.pid > 1 && kill((pid_t) record.pid, 0) >= 0 ? (pid_t) record.pid : 0;
+        v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;
 }
@@ -95,7 +98,11 @@ static bool is_down(const ExitVolume *v) {
         return v->attached && !v->lost && v->link == NBD_LINK_DOWN;
 }
 
-void volumes_wait(ExitVolumes *v, usec_t deadline) {
+static bool is_waited_for(const ExitVolume *v, bool long_dead) {
+        return is_down(v) && v->supervisor > 0 && (long_dead || !v->long_dead);
+}
+
+void volumes_wait(ExitVolumes *v, usec_t deadline_long_dead, usec_t deadline) {
         usec_t next_repair = 0;
 
         for (;;) {
@@ -104,7 +111,7 @@ void volumes_wait(ExitVolumes *v, usec_t deadline) {
 
                 volumes_read(v);
                 for (unsigned i = 0; i <= NBD_INDEX_MAX; i++)
-                        waiting = waiting || (is_down(&v->nbd[i]) && v->nbd[i].supervisor > 0);
+                        waiting = waiting || is_waited_for(&v->nbd[i], now < deadline_long_dead);
                 if (now >= next_repair) {
                         volumes_repair(v);
                         next_repair = now + REPAIR_USEC;

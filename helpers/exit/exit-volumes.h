@@ -11,6 +11,7 @@ typedef struct ExitVolume {
         bool attached; /* as the kernel says */
         bool lost;     /* given up */
         NbdLink link;
+        bool long_dead;   /* the link has been down for a while, and its supervisor has tried all along */
         pid_t supervisor; /* 0: none that lives */
         bool has_path;
         NetworkPath path;
@@ -29,8 +30,9 @@ void volumes_read(ExitVolumes *v);
 void volumes_repair(ExitVolumes *v);
 
 /* Waits until each volume has its link, at most up to the deadline (of now_usec()), mending the ways meanwhile. A
- * volume that nobody connects again is not waited for. */
-void volumes_wait(ExitVolumes *v, usec_t deadline);
+ * volume that nobody connects again is not waited for; one whose link has been dead for long only up to the first
+ * deadline. */
+void volumes_wait(ExitVolumes *v, usec_t deadline_long_dead, usec_t deadline);
 
 /* Ends the connections of those whose link is down by now: whoever waits for them gets an error, and goes on. Returns
  * how many. */

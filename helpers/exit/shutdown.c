@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "exit-arm.h"
 #include "exit-mapper.h"
 #include "exit-mounts.h"
 #include "exit-processes.h"
-#include "exit-arm.h"
 #include "exit-run.h"
 #include "exit-volumes.h"
 #include "fd-util.h"
@@ -34,6 +34,7 @@
 #define SWAPS_MAX 65536U
 
 /* Since the start. What comes first has less, so that something is left for the rest. */
+#define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
 #define LINKS_USEC (10 * USEC_PER_SEC)
 #define PROCESSES_USEC (3 * USEC_PER_SEC)
 #define SWAP_USEC (8 * USEC_PER_SEC)
@@ -96,7 +97,7 @@ static void go_down(const OldRoot *o, usec_t begin) {
 
         run_idle = mend;
         tell_supervisors();
-        volumes_wait(&volumes, begin + LINKS_USEC);
+        volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
         (void) volumes_give_up(&volumes, now_usec() + DETACH_USEC - UNMOUNT_USEC);
 

@@ -18,7 +18,7 @@ int shutdown_watch_open(ShutdownWatch *w) {
 
         assert(w);
 
-        *w = (ShutdownWatch) { .run_fd = -EBADF, .verb = _REBOOT_VERB_INVALID };
+        *w = (ShutdownWatch){ .run_fd = -EBADF, .verb = _REBOOT_VERB_INVALID };
         r = run_path("", &path);
         if (r < 0)
                 return r;
@@ -105,7 +105,8 @@ int shutdown_watch_end(const ShutdownWatch *w, const char *device) {
         assert(w);
         assert(w->verb >= 0);
 
-        log_error("%s: its server has not answered for %llu s of the shutdown, %s at once; what was not yet written to it is lost.", device,
-                  (unsigned long long) (SHUTDOWN_WATCH_USEC / USEC_PER_SEC), reboot_verb_to_string(w->verb));
+        log_error("%s: its server has not answered for %llu s of the shutdown, %s at once; what was not yet written to "
+                  "it is lost.",
+                  device, (unsigned long long) (SHUTDOWN_WATCH_USEC / USEC_PER_SEC), reboot_verb_to_string(w->verb));
         return reboot_now(w->verb);
 }

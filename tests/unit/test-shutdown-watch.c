@@ -83,17 +83,18 @@ static void test_check(ShutdownWatch *w) {
         put_runlevel('6');
         now += 2000 * USEC_PER_SEC;
         ASSERT_FALSE(shutdown_watch_check(w, true, now));
-        ASSERT_FALSE(shutdown_watch_check(w, true, now + 59 * USEC_PER_SEC));
-        ASSERT_TRUE(shutdown_watch_check(w, true, now + 60 * USEC_PER_SEC));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC - 1));
+        ASSERT_TRUE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC));
         ASSERT_EQ(w->verb, REBOOT_REBOOT);
 
         /* A link that comes back begins it anew. */
-        ASSERT_FALSE(shutdown_watch_check(w, false, now + 61 * USEC_PER_SEC));
-        ASSERT_FALSE(shutdown_watch_check(w, true, now + 62 * USEC_PER_SEC));
-        ASSERT_FALSE(shutdown_watch_check(w, true, now + 121 * USEC_PER_SEC));
-        ASSERT_TRUE(shutdown_watch_check(w, true, now + 122 * USEC_PER_SEC));
+        now += SHUTDOWN_WATCH_USEC;
+        ASSERT_FALSE(shutdown_watch_check(w, false, now + 1));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + 2));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 1));
+        ASSERT_TRUE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 2));
         drop("utmp");
-        ASSERT_FALSE(shutdown_watch_check(w, true, now + 123 * USEC_PER_SEC));
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC + 3));
 }
 
 int main(void) {

@@ -43,8 +43,8 @@ def test_booted_is_the_hosts(bench):
     vm.run("touch /run/go")
     equal(bench.wait_states(), STATES, "states after the boot target")
     check(time.monotonic() - seconds < 15, "booted comes right then")
-    contains(vm.run("systemctl show -P ExecStart scaleway-booted@target.service"), "path=/run/initramfs/usr/bin/scw-signal-state ", "what signals")
-    equal(vm.run("systemctl show -P TimersMonotonic scaleway-booted.timer").split("OnBootUSec=")[1].split(" ;")[0], "3min 30s",
+    contains(vm.run("systemctl --no-pager show -P ExecStart scaleway-booted@target.service"), "path=/run/initramfs/usr/bin/scw-signal-state ", "what signals")
+    equal(vm.run("systemctl --no-pager show -P TimersMonotonic scaleway-booted.timer").split("OnBootUSec=")[1].split(" ;")[0], "3min 30s",
           "when it would be said without a boot target")
     equal(vm.run("systemctl is-system-running --wait; systemctl --failed --quiet --no-pager", ok=None).strip(), "running", "the booted system")
 

@@ -78,11 +78,11 @@ def calls_of_images(bench, vm):
 
 def leaves_the_root_alone(vm):
     """Debian's unit, enabled, with a line for the root in its table."""
-    contains(vm.run("systemctl cat nbd@nbd0.service"), "ExecStop=/usr/sbin/nbd-client -d", "Debian's unit")
+    contains(vm.run("systemctl --no-pager cat nbd@nbd0.service"), "ExecStop=/usr/sbin/nbd-client -d", "Debian's unit")
     for verb in "start", "restart", "stop", "start":
         equal(status(vm, f"systemctl {verb} nbd@nbd0.service"), (0, ""), f"systemctl {verb}")
         equal(vm.run("systemctl is-active nbd@nbd0.service", ok=None).strip(), "inactive", f"after {verb}")
-    contains(vm.run("systemctl show -P ConditionResult nbd@nbd0.service"), "no", "why")
+    contains(vm.run("systemctl --no-pager show -P ConditionResult nbd@nbd0.service"), "no", "why")
     # As the table has it, and the condition lets it: a device that the initrd does not know.
     vm.run(f"echo 'nbd7 10.42.0.1 other port={OTHER_PORT}' >>/etc/nbdtab")
 

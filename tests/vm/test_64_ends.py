@@ -2,14 +2,16 @@
 """How servers go down: always, soon, with nothing lost and the storage server told. Each of these is done N times by tests/soak --ends."""
 
 import ends
+import managers
 from testing import options, rows
 
 
 @rows("A19", "D1", "D3", "D5")
 @options(timeout=600)
 def test_reboot(bench):
-    """systemd-networkd is stopped long before the root is unmounted, and the storage server is away for a while."""
-    server = ends.Server(bench)
+    """systemd-networkd, here one that does not look for _netdev, is stopped long before the root is unmounted; and the storage server is
+    away for a while."""
+    server = ends.Server(bench, "debian12")
     server.boot()
     server.has_way_back()
     server.goes_down("reboot", "middle")
@@ -18,8 +20,9 @@ def test_reboot(bench):
 @rows("D1", "D3")
 @options(timeout=600)
 def test_poweroff_ifupdown(bench):
-    """With the lean initrd."""
+    """Which udev starts for the NIC, as Debian's installer has it: the service that stops takes that down as well."""
     server = ends.Server(bench, "ifupdown", initrd="lean")
+    bench.add_to_root("/etc/network/interfaces", managers.INTERFACES.replace("auto eth0", "allow-hotplug eth0"), mode=0o644)
     server.boot(cmdline="net.ifnames=0")
     server.goes_down("poweroff")
 
