@@ -135,10 +135,11 @@ def test_all_that_may_happen(bench):
                              filters=["--filter=truncate"], parameters=[f"truncate={size + 4096}"])  # fmt: skip
 
     # Nine seconds for each request, and the link is left alone.
+    place = load.place
     bench.server.kill()
     bench.server.filters, bench.server.parameters = ["--filter=delay"], ["rdelay=9", "wdelay=9"]
     bench.server.start()
-    place = load.wait_log("is up again", AGAIN, load.place)
+    place = load.wait_log("is up again", AGAIN, place)
     before = len(load.writes())
     load.next_write(time.monotonic() - vm.started, timeout=90)
     absent(vm.probes.text[place:], "lost", "the link to a slow server")
@@ -162,7 +163,7 @@ def test_all_that_may_happen(bench):
     equal(supervisor(vm), pid, "it is the same process")
     status = json.loads(vm.run(f"{STATUS} status --json"))[0]
     equal((status["device"], status["link"], status["pid"]), ("nbd0", "up", int(pid)), f"status: {status}")
-    check(status["reconnects"] >= 12 and before > 0, f"reconnects: {status}")
+    check(status["reconnects"] >= 10 and before > 0, f"reconnects: {status}")
     print(f"seconds until it was noticed and until it went on: {seen}")
 
 
@@ -185,17 +186,17 @@ def test_ipv6_of_the_metadata_and_the_hosts_networkd(bench):
         place = load.place
         # It would answer when it is done, and may need the root for that.
         vm.run("systemctl --no-block restart systemd-networkd")
-        restarted = time.monotonic()
         load.wait_log("had been taken away, put back", DETECT + 20, place)
         load.wait_log("is up again", AGAIN, place)
-        print(f"seconds from the restart to the next write: {load.seconds_after(restarted):.1f}")
+        load.next_write(time.monotonic() - vm.started)
         contains(vm.run("ip -6 address show dev eth0"), rf"inet6 {IPV6['address']}/", "address")
     equal(vm.run("systemctl is-active systemd-networkd", ok=None).strip(), "active", "networkd")
     load.stop()
+    print(f"the longest time without a write: {load.longest_gap():.1f} s")
 
 
 MEMORY = 512  # MiB
-EACH = 16  # MiB written to each of the volumes
+EACH = 20  # MiB written to each of the volumes
 
 
 @rows("C1", "B4")
@@ -224,6 +225,8 @@ def test_fifteen_volumes_and_memory_full_of_what_is_to_be_written(bench):
     load = Load(vm)
     # Nothing is written back by itself, as far as there is room.
     vm.run("sysctl -w vm.dirty_background_ratio=80 vm.dirty_ratio=90 vm.dirty_expire_centisecs=360000 vm.dirty_writeback_centisecs=0")
+    # The programs are in memory.
+    vm.run("yes | head -c 1 | dd of=/dev/null bs=64k iflag=fullblock conv=notrunc 2>&1")
     load.next_write(time.monotonic() - vm.started)
     server.kill()
     bench.server.kill()
