@@ -41,9 +41,17 @@ static const char *boot_target(const Boot *b) {
         static const struct {
                 const char *word, *target;
         } words[] = {
-                { "1", RESCUE },         { "S", RESCUE },         { "s", RESCUE },           { "single", RESCUE },       { "rescue", RESCUE },
-                { "-b", EMERGENCY },     { "emergency", EMERGENCY }, { "2", "multi-user.target" }, { "3", "multi-user.target" },
-                { "4", "multi-user.target" }, { "5", "graphical.target" },
+                { "1",         RESCUE              },
+                { "S",         RESCUE              },
+                { "s",         RESCUE              },
+                { "single",    RESCUE              },
+                { "rescue",    RESCUE              },
+                { "-b",        EMERGENCY           },
+                { "emergency", EMERGENCY           },
+                { "2",         "multi-user.target" },
+                { "3",         "multi-user.target" },
+                { "4",         "multi-user.target" },
+                { "5",         "graphical.target"  },
         };
         const char *target = "default.target";
 

@@ -42,7 +42,7 @@ int handshake_fail_errno(char **ret_reason, int error) {
 
 int handshake_fail_timeout(char **ret_reason, usec_t timeout) {
         return handshake_fail(ret_reason, -ETIMEDOUT, "the server did not finish the NBD handshake within %.2g s",
-                    (double) timeout / (double) USEC_PER_SEC);
+                              (double) timeout / (double) USEC_PER_SEC);
 }
 
 int handshake_fail_closed(char **ret_reason) {
@@ -209,7 +209,7 @@ static int handshake_oldstyle(int fd, const char *export_name, usec_t deadline, 
 
         if (!isempty(export_name))
                 return handshake_fail(ret_reason, -EOPNOTSUPP, "the server is oldstyle, it cannot offer an export by name ('%s')",
-                            export_name);
+                                      export_name);
 
         while (n < sizeof(hello)) {
                 ssize_t k;

@@ -91,6 +91,11 @@ class Load:
         offset = min(a - u for a, _, u in self.writes())
         return up - (after - offset)
 
+    def longest_gap(self):
+        """Seconds of the server's clock between two writes."""
+        times = [up for _, _, up in self.writes()]
+        return max((b - a for a, b in zip(times, times[1:], strict=False)), default=0)
+
     def stop(self, files_checked=True):
         """Ends it and looks at what it has left. Returns the number of writes."""
         self.vm.run("rm /run/load/go; while [ ! -e /run/load/done ]; do sleep 0.2; done", timeout=120)
