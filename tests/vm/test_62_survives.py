@@ -135,10 +135,11 @@ def test_all_that_may_happen(bench):
                              filters=["--filter=truncate"], parameters=[f"truncate={size + 4096}"])  # fmt: skip
 
     # Nine seconds for each request, and the link is left alone.
+    place = load.place
     bench.server.kill()
     bench.server.filters, bench.server.parameters = ["--filter=delay"], ["rdelay=9", "wdelay=9"]
     bench.server.start()
-    place = load.wait_log("is up again", AGAIN, load.place)
+    place = load.wait_log("is up again", AGAIN, place)
     before = len(load.writes())
     load.next_write(time.monotonic() - vm.started, timeout=90)
     absent(vm.probes.text[place:], "lost", "the link to a slow server")
