@@ -33,9 +33,10 @@
 #define OLD_ROOT "/oldroot"
 #define SWAPS_MAX 65536U
 
-/* Since the start. What comes first has less, so that something is left for the rest. */
+/* Of a minute: what is counted from the start, and what a step may take. */
 #define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
 #define LINKS_USEC (10 * USEC_PER_SEC)
+#define GIVE_UP_USEC (8 * USEC_PER_SEC)
 #define PROCESSES_USEC (3 * USEC_PER_SEC)
 #define SWAP_USEC (8 * USEC_PER_SEC)
 #define UNMOUNT_USEC (40 * USEC_PER_SEC)
@@ -99,7 +100,7 @@ static void go_down(const OldRoot *o, usec_t begin) {
         tell_supervisors();
         volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
-        (void) volumes_give_up(&volumes, now_usec() + DETACH_USEC - UNMOUNT_USEC);
+        (void) volumes_give_up(&volumes, now_usec() + GIVE_UP_USEC);
 
         run_step("end all processes", end_processes, &self, now_usec() + PROCESSES_USEC + USEC_PER_SEC);
         run_step("switch swap space off", swap_off, NULL, now_usec() + SWAP_USEC);

@@ -26,8 +26,8 @@ def root_works(vm, what):
 
 def status(vm, command):
     """Of a command: (exit status, output)."""
-    *output, code = vm.run(f"{command}; echo; echo $?", ok=None).split("\n")
-    return int(code), "\n".join(output).strip()
+    output, _, code = vm.run(f'{command}; echo "status $?"').rpartition("status ")
+    return int(code), output.strip()
 
 
 def file_system_is_clean(disk):
