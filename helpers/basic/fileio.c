@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "alloc-util.h"
 #include "fd-util.h"
 #include "fileio.h"
+#include "random-util.h"
 #include "string-util.h"
 
 _Static_assert(AT_FDCWD == -100, "fileio.h names AT_FDCWD by its number");
@@ -72,12 +72,8 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
 static int temporary_name(const char *path, char **ret) {
         const char *slash = strrchr(path, '/');
         size_t n_dir = slash ? (size_t) (slash - path) + 1 : 0;
-        uint64_t random;
 
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK | GRND_INSECURE) != sizeof(random))
-                random = (uint64_t) getpid();
-
-        return asprintf_to(ret, "%.*s.%s.scw-%016llx", (int) n_dir, path, path + n_dir, (unsigned long long) random);
+        return asprintf_to(ret, "%.*s.%s.scw-%016llx", (int) n_dir, path, path + n_dir, (unsigned long long) random_number());
 }
 
 /* Values are small; one that is larger than the kernel's own limit cannot be there (xattr(7)). */

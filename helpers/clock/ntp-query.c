@@ -4,13 +4,13 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "ntp-query.h"
 #include "poll-util.h"
+#include "random-util.h"
 #include "string-util.h"
 
 #define PORT "123"
@@ -183,25 +183,13 @@ static void collect_found(Query *q) {
                 q->servers[found.server].reason = "unknown host";
 }
 
-/* A number that nobody guesses: only a stranger's answer depends on it, so it is never waited for. Linux before 5.6 does not know
- * GRND_INSECURE, and without it there may be nothing yet so early in a boot. What remains then can be guessed. */
-static uint64_t make_nonce(usec_t now) {
-        static const unsigned flags[] = { GRND_NONBLOCK | GRND_INSECURE, GRND_NONBLOCK };
-        uint64_t nonce;
-
-        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
-                if (getrandom(&nonce, sizeof(nonce), flags[i]) == sizeof(nonce))
-                        return nonce;
-
-        return now * UINT64_C(0x9e3779b97f4a7c15);
-}
-
 static void send_request(Peer *p, usec_t now) {
         uint8_t packet[NTP_PACKET_SIZE];
         unsigned i = p->n_sent++ % REMEMBERED;
 
         p->next = now + RETRY_AFTER;
-        p->nonces[i] = make_nonce(now);
+        /* Only a stranger's answer depends on it that nobody guesses it, so it is never waited for. */
+        p->nonces[i] = random_number();
         ntp_request(p->nonces[i], packet);
         p->sent_at[i] = now_usec();
         if (send(p->fd, packet, sizeof(packet), 0) < 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "blkid-util.h"
 #include "live-empty.h"
 #include "string-util.h"
 
@@ -23,11 +23,6 @@
 #define SAMPLES_AHEAD 32U
 
 #define LABEL_MAX 64U
-
-static void blkid_probe_freep(blkid_probe *p) {
-        if (*p)
-                blkid_free_probe(*p);
-}
 
 /* 1, 0 or a negative errno. */
 static int is_zero(int fd, uint64_t offset, uint64_t n, usec_t deadline) {
@@ -90,15 +85,14 @@ static int look_at_partition(int fd, uint64_t offset, uint64_t size, char **ret_
         (void) blkid_probe_enable_superblocks(probe, 1);
         (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
 
-        errno = 0;
-        r = blkid_do_safeprobe(probe);
-        if (r == 1)
+        r = blkid_look(probe);
+        if (r == BLKID_NOTHING)
                 return 1;
-        if (r == -2)
+        if (r == BLKID_AMBIVALENT)
                 return asprintf_to(ret_words, "signatures of several file systems %" PRIu64 " KiB from its beginning",
                                    (offset + KIB - 1) / KIB);
         if (r < 0)
-                return errno > 0 ? -errno : -EIO;
+                return r;
 
         if (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
                 return 1;

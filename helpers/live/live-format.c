@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "blkid-util.h"
 #include "fd-util.h"
 #include "live-device.h"
 #include "live-empty.h"
@@ -21,11 +21,6 @@
 
 #define LABEL_FINISHED "root"
 #define SIGNATURES_MAX 256U /* more than a disk can have */
-
-static void blkid_probe_freep(blkid_probe *p) {
-        if (*p)
-                blkid_free_probe(*p);
-}
 
 /* Sets *ret_reason and returns error, which must be negative. */
 static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format, ...) {

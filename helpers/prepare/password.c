@@ -2,15 +2,15 @@
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/random.h>
 
 #include "alloc-util.h"
 #include "fd-util.h"
 #include "password.h"
+#include "poll-util.h"
+#include "random-util.h"
 #include "string-util.h"
 
-#define WAIT_MSEC 10000
+#define WAIT_USEC (10 * USEC_PER_SEC)
 #define SALT_SIZE 16U
 
 /* Without those that a person mixes up: 56 of them, so 16 are 92 bits. */
@@ -20,27 +20,23 @@ static const char alphabet[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz
 /* Above the largest multiple the letters at the beginning would come more often. */
 #define UNBIASED_MAX (256U - 256U % N_ALPHABET)
 
-/* n is at most 256, which is what comes in one piece. */
-static int random_bytes(void *p, size_t n) {
+/* n is at most 256. */
+static int secret_bytes(void *p, size_t n) {
         _cleanup_close_ int fd = -EBADF;
-        struct pollfd pollfd = { .events = POLLIN };
+        int r;
 
-        if (getrandom(p, n, GRND_NONBLOCK) == (ssize_t) n)
-                return 0;
-        if (errno != EAGAIN)
-                return -errno;
+        r = random_bytes(p, n);
+        if (r != -EAGAIN)
+                return r;
 
         /* Readable when the kernel has enough for good: random(4). */
         fd = open("/dev/random", O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return -errno;
-        pollfd.fd = fd;
-        if (poll(&pollfd, 1, WAIT_MSEC) < 0)
-                return -errno;
+        (void) poll_readable(fd, now_usec() + WAIT_USEC);
 
-        if (getrandom(p, n, GRND_NONBLOCK) == (ssize_t) n)
-                return 0;
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        r = random_bytes(p, n);
+        return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 
 int password_make(char ret[static PASSWORD_LENGTH + 1]) {
@@ -49,7 +45,7 @@ int password_make(char ret[static PASSWORD_LENGTH + 1]) {
         int r = 0;
 
         while (n < PASSWORD_LENGTH) {
-                r = random_bytes(bytes, sizeof(bytes));
+                r = secret_bytes(bytes, sizeof(bytes));
                 if (r < 0)
                         break;
                 for (size_t i = 0; i < sizeof(bytes) && n < PASSWORD_LENGTH; i++)
@@ -66,10 +62,10 @@ const char *password_prefix(const char *method) {
         static const struct {
                 const char *method, *prefix;
         } known[] = {
-                { "YESCRYPT", "$y$"  },
-                { "SHA512",   "$6$"  },
-                { "SHA256",   "$5$"  },
-                { "BCRYPT",   "$2b$" },
+                {"YESCRYPT", "$y$" },
+                { "SHA512",  "$6$" },
+                { "SHA256",  "$5$" },
+                { "BCRYPT",  "$2b$"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
@@ -89,7 +85,7 @@ int password_hash(const char *password, const char *prefix, char **ret) {
         assert(prefix);
         assert(ret);
 
-        r = random_bytes(salt, sizeof(salt));
+        r = secret_bytes(salt, sizeof(salt));
         if (r < 0)
                 return r;
         /* count: as hard as the method is by default. */

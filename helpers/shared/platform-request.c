@@ -2,13 +2,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "fileio.h"
 #include "log.h"
 #include "parse-util.h"
 #include "paths.h"
 #include "platform-request.h"
+#include "random-util.h"
 #include "string-util.h"
 
 #define CONNECT_TIMEOUT (3 * USEC_PER_SEC)
@@ -92,12 +92,7 @@ void platform_done(Platform *p) {
 /* A port that was used a moment ago is still held by the closed connection (TIME_WAIT), so two calls should not begin
  * with the same one. libcurl goes on to the next one that is free, up to the last of the range. */
 static uint16_t random_privileged_port(void) {
-        uint32_t random;
-
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK | GRND_INSECURE) != sizeof(random))
-                random = (uint32_t) (now_usec() / USEC_PER_MSEC);
-
-        return (uint16_t) (PRIVILEGED_FIRST + random % (PRIVILEGED_LAST + 1 - PRIVILEGED_FIRST));
+        return (uint16_t) (PRIVILEGED_FIRST + random_number() % (PRIVILEGED_LAST + 1 - PRIVILEGED_FIRST));
 }
 
 static int try_host(const Platform *p, size_t i, const Retry *retry, const PlatformRequest *request,

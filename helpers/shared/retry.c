@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "poll-util.h"
+#include "random-util.h"
 #include "retry.h"
 
 #define PAUSE_MIN (200 * USEC_PER_MSEC)
@@ -69,12 +69,7 @@ static void drain(int fd) {
 }
 
 static usec_t with_jitter(usec_t pause) {
-        uint32_t random;
-
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK | GRND_INSECURE) != sizeof(random))
-                random = (uint32_t) getpid() * 2654435761U;
-
-        return pause - pause / 4 + random % (pause / 2);
+        return pause - pause / 4 + random_number() % (pause / 2);
 }
 
 /* A pause that does not fit is cut, so that one last try does: in a boot that is worth more than none. But one that the

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <stdio.h>
 
+#include "blkid-util.h"
 #include "root-probe.h"
 #include "string-util.h"
-
-static void blkid_probe_freep(blkid_probe *p) {
-        if (*p)
-                blkid_free_probe(*p);
-}
 
 void root_probe_done(RootProbe *p) {
         free(p->type);
@@ -130,20 +125,20 @@ int root_probe(const char *path, RootProbe *ret) {
         (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
         (void) blkid_probe_enable_partitions(probe, 1);
 
-        errno = 0;
-        switch (blkid_do_safeprobe(probe)) {
+        r = blkid_look(probe);
+        switch (r) {
         case 0:
                 r = take_results(probe, &p);
                 break;
-        case 1:
+        case BLKID_NOTHING:
                 p.content = ROOT_CONTENT_NOTHING;
                 r = strdup_to(&p.words, "no file system that is known");
                 break;
-        case -2:
+        case BLKID_AMBIVALENT:
                 r = strdup_to(&p.words, "signatures of several file systems at once");
                 break;
         default:
-                r = errno > 0 ? -errno : -EIO;
+                break;
         }
         if (r < 0)
                 return r;

@@ -458,21 +458,39 @@ class Live(unittest.TestCase):
         self.assertFalse(self.decision.exists())
         self.call("cancel")
 
-    def test_read_errors(self):
-        """Whatever cannot be read may be anything."""
-        self.zeros(160 * MIB)
-        device, log = self.loop(), self.directory / "strace"
-        calls = "read,pread64"
-        self.call("check", device, **self.strace("-P", device, "-e", f"trace={calls}", log=log))
-        total = {call: log.read_text().count(f"{call}(") for call in calls.split(",")}
-        self.assertGreater(total["pread64"], 500, total)
-        for call, n in total.items():
+    def fail_reads(self, device):
+        """Looks at the disk again and again, each time with another read that fails. Yields whether that is one of our own, not libblkid's,
+        and the exit status."""
+        log = self.directory / "strace"
+        self.call("check", device, status=None, **self.strace("-P", device, "-e", "trace=read,pread64", log=log))
+        for call in ("read", "pread64"):
+            sizes = [int(size) for size in re.findall(rf"\b{call}\(.*?, (\d+)(?:, \d+)?\) +=", log.read_text())]
+            n = len(sizes)
             for when in sorted({*range(1, min(n, 12) + 1), *range(12, n, 150), *range(max(n - 3, 1), n + 1)}):
                 with self.subTest(call, when=when):
                     self.decision.write_text("of an earlier try\n")
-                    self.call("check", device, status=1, **self.strace("-P", device, "-e", f"inject={call}:error=EIO:when={when}"))
-                    self.assertIn("Input/output error", self.err)
-                    self.assertFalse(self.decision.exists())
+                    status = self.call("check", device, status=None,
+                                       **self.strace("-P", device, "-e", f"inject={call}:error=EIO:when={when}"))
+                    yield sizes[when - 1] in (4096, 65536), status
+
+    def test_read_errors(self):
+        """Whatever cannot be read may be anything."""
+        self.zeros(160 * MIB)
+        n_ours = 0
+        for ours, status in self.fail_reads(self.loop()):
+            n_ours += ours
+            # From version 2.41 on libblkid passes over some reads that fail. What it looks at, we read as well.
+            if ours or status != 0:
+                self.assertEqual(status, 1)
+                self.assertIn("Input/output error", self.err)
+                self.assertFalse(self.decision.exists())
+        self.assertGreater(n_ours, 5)
+
+    def test_read_errors_of_what_is_not_empty(self):
+        self.without_a_table(MIB)
+        for _, status in self.fail_reads(self.loop()):
+            self.assertEqual(status, 1)
+            self.assertFalse(self.decision.exists())
 
     def test_cannot_be_written_to(self):
         self.zeros()

@@ -1819,7 +1819,8 @@ class FailureAndSsh(OnTerminal):
     def test_shell_is_left_by_a_call(self):
         self.start("scaleway-failure", SCALEWAY_FAILURE="shell")
         self.expect(b"# ")
-        os.write(self.fd, b"sleep 300\n")
+        os.write(self.fd, b"echo a''sleep; sleep 300\n")
+        self.expect(b"asleep")
         self.call("continue-boot")
         self.assertEqual(self.end(), 5)
 
