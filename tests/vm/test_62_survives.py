@@ -163,7 +163,7 @@ def test_all_that_may_happen(bench):
     equal(supervisor(vm), pid, "it is the same process")
     status = json.loads(vm.run(f"{STATUS} status --json"))[0]
     equal((status["device"], status["link"], status["pid"]), ("nbd0", "up", int(pid)), f"status: {status}")
-    check(status["reconnects"] >= 12 and before > 0, f"reconnects: {status}")
+    check(status["reconnects"] >= 10 and before > 0, f"reconnects: {status}")
     print(f"seconds until it was noticed and until it went on: {seen}")
 
 
