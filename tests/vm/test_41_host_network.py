@@ -92,7 +92,7 @@ def test_networkd(bench):
 
     # It sees that the root is behind the network, and keeps the address when the lease should end.
     vm = survives_restart(bench, "systemd-networkd", in_charge=in_charge, held=True)
-    contains(vm.run("systemctl cat systemd-networkd.service"), r"^# Written by scaleway-network of the initrd", "how it is stopped")
+    contains(vm.run("systemctl cat --no-pager systemd-networkd.service"), r"^# Written by scaleway-network of the initrd", "how it is stopped")
 
 
 @rows("A25", "B1", "C1")
