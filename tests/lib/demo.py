@@ -2,6 +2,7 @@
 """One boot to look at. Called by tests/demo."""
 
 import argparse
+import fcntl
 import os
 import sys
 
@@ -45,6 +46,14 @@ def main():
 
     # Imported late: tests/setup may only now have installed what it needs.
     from bench import Bench
+
+    os.makedirs(runner.LOGS, exist_ok=True)
+    lock = open(os.path.join(runner.LOGS, "demo.lock"), "w", encoding="utf-8")  # held until the end of the program
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Another tests/demo runs in this checkout.", file=sys.stderr)
+        return 1
 
     with Bench(os.path.join(runner.LOGS, "demo"), echo=console) as bench:
         vm = bench.boot(cmdline=arguments.cmdline, tags=arguments.option, nbd=arguments.nbd,
