@@ -50,7 +50,8 @@ def run(arguments):
             else:
                 times[what].append(seconds)
                 print(f"{number:4}  {what:24} {storage!s:14} {seconds:5.1f} s", flush=True)
-                shutil.rmtree(folder, ignore_errors=True)
+                if not os.environ.get("SCALEWAY_KEEP"):
+                    shutil.rmtree(folder, ignore_errors=True)
     for what in sorted({*times, *failures}):
         took = times[what]
         spread = f"; min {min(took):.1f} s, median {statistics.median(took):.1f} s, max {max(took):.1f} s" if took else ""
