@@ -190,10 +190,13 @@ def look(root, names=None):
                 row["device"] = st.st_rdev
             if not stat.S_ISDIR(st.st_mode):
                 row["links"] = st.st_nlink
-                row["first"] = min(links.get(st.st_ino, relative), relative)
-                links[st.st_ino] = row["first"]
+                links.setdefault((st.st_dev, st.st_ino), []).append((relative, row))
             row["xattrs"] = {n: os.getxattr(path, n, follow_symlinks=False) for n in os.listxattr(path, follow_symlinks=False)}
             result[relative] = row
+    # The file system lists names in an order of its own.
+    for names_and_rows in links.values():
+        for _, row in names_and_rows:
+            row["first"] = min(name for name, _ in names_and_rows)
     return result
 
 
