@@ -83,8 +83,18 @@ def leaves_the_root_alone(vm):
         equal(status(vm, f"systemctl {verb} nbd@nbd0.service"), (0, ""), f"systemctl {verb}")
         equal(vm.run("systemctl is-active nbd@nbd0.service", ok=None).strip(), "inactive", f"after {verb}")
     contains(vm.run("systemctl --no-pager show -P ConditionResult nbd@nbd0.service"), "no", "why")
-    # As the table has it, and the condition lets it: a device that the initrd does not know.
-    vm.run(f"echo 'nbd7 10.42.0.1 other port={OTHER_PORT}' >>/etc/nbdtab")
+
+
+def attaches_its_own(bench, vm):
+    """A device that the initrd does not know is that unit's, as ever."""
+    server = nbd.NbdkitMemory(bench.network, bench.folder, None, port=OTHER_PORT + 1, number=2)
+    bench.callback(server.stop)
+    server.start()
+    vm.run(f"echo 'nbd7 {server.host} other port={server.port}' >>/etc/nbdtab")
+    equal(status(vm, "systemctl start nbd@nbd7.service"), (0, ""), "systemctl start of another device")
+    equal(status(vm, f"{XNBD} -c /dev/nbd7")[0], 0, "-c after that")
+    equal(status(vm, "systemctl stop nbd@nbd7.service"), (0, ""), "systemctl stop of another device")
+    equal(status(vm, f"{XNBD} -c /dev/nbd7")[0], 2, "-c after that")
 
 
 @rows("D4")
@@ -101,10 +111,12 @@ def test_nbd_client_of_the_image(bench):
     root_works(vm, "booted")
     calls_of_images(bench, vm)
     leaves_the_root_alone(vm)
+    attaches_its_own(bench, vm)
     root_works(vm, "stopped")
+    vm.run("echo last >/root/last && sync")
 
     vm.send("systemctl poweroff\n")
     equal(vm.wait_exit(180), "guest-shutdown", "how it ends")
     absent(vm.console.text, r"(?i)I/O error.*nbd0|nbd0: (Receive|Dead)|EXT4-fs error", "the console at the end")
     file_system_is_clean(disk)
-    check(bench.root_file("/root/stopped") is not None, "what was written last is there")
+    equal(bench.root_file("/root/last"), "last\n", "what was written last")
