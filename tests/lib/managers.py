@@ -12,8 +12,12 @@ from process import need
 
 PACKAGES = ["systemd-sysv", "udev", "dbus", "login", "passwd", "mount", "procps", "e2fsprogs", "iproute2"]
 # dhcpcd-base is what Debian 13 installs with ifupdown.
-KINDS = {"ifupdown": ["ifupdown", "dhcpcd-base"], "networkmanager": ["network-manager"], "nbd-client": ["ifupdown", "dhcpcd-base", "nbd-client"],
-         "debian12": []}  # fmt: skip
+KINDS = {
+    "ifupdown": ["ifupdown", "dhcpcd-base"],
+    "networkmanager": ["network-manager"],
+    "nbd-client": ["ifupdown", "dhcpcd-base", "nbd-client"],
+    "debian12": [],
+}
 SIZE = "512M"
 FILES = {
     "etc/fstab": "",

@@ -74,17 +74,19 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/soak", description="Boots a server N times in a row, or has servers go down.")
     parser.add_argument("count", type=int, metavar="N", nargs="?", help="boots")
     parser.add_argument("--ends", type=int, metavar="N", help="not boots: N ends of each image by each verb")
-    for name, what, usual in (("images", "what boots", ["networkd", "ifupdown", "networkmanager", "sysvinit", "openrc"]),
-                              ("verbs", "how it goes down", ["reboot", "poweroff"]),
-                              ("storage", "what becomes of the storage server meanwhile, in turn", list(ends.Storage.KINDS))):  # fmt: skip
-        known = {"images": list(ends.IMAGES), "verbs": list(ends.VERBS), "storage": list(ends.Storage.KINDS)}[name]
-        parser.add_argument(f"--{name}", type=listed(known), default=usual, metavar="A,B", help=f"with --ends: {what}, of {' '.join(known)} "
-                            f"(default: {','.join(usual)})")
+    for name, what, usual, known in (
+        ("images", "what boots", ["networkd", "ifupdown", "networkmanager", "sysvinit", "openrc"], ends.IMAGES),
+        ("verbs", "how it goes down", ["reboot", "poweroff"], ends.VERBS),
+        ("storage", "what becomes of the storage server meanwhile, in turn", list(ends.Storage.KINDS), ends.Storage.KINDS),
+    ):
+        words = f"with --ends: {what}, of {' '.join(known)} (default: {','.join(usual)})"
+        parser.add_argument(f"--{name}", type=listed(known), default=usual, metavar="A,B", help=words)
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
     parser.add_argument("--lean", action="store_true", help="use the lean initrd")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="then kill the NBD server N times, under load")
-    parser.add_argument("--silent-platform", type=float, default=0, metavar="SECONDS", help="from the metadata on it does not answer for so long")
+    parser.add_argument("--silent-platform", type=float, default=0, metavar="SECONDS",
+                        help="from the metadata on it does not answer for so long")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=240, help="seconds a boot may take (default: %(default)s)")
     arguments = parser.parse_args()
     if (arguments.count is None) == (arguments.ends is None):

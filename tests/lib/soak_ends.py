@@ -12,12 +12,12 @@ import runner
 NBD_SERVERS = ("nbdkit", "qemu-nbd", "nbd-server")
 
 
-def one(folder, image, verb, storage, number):
+def one(folder, image, verb, storage, turn):
     """Seconds that it took to go down. Initrds and NBD servers take turns."""
     from bench import Bench
 
     with Bench(folder) as bench:
-        server = ends.Server(bench, image, NBD_SERVERS[number % len(NBD_SERVERS)], initrd=("lean", None)[number % 2])
+        server = ends.Server(bench, image, NBD_SERVERS[turn % len(NBD_SERVERS)], initrd=("lean", None)[turn % 2])
         if verb == "kexec":
             server.add_kernel()
         # boot=nfs is for the plain initrd.
@@ -32,22 +32,25 @@ def one(folder, image, verb, storage, number):
 def run(arguments):
     """arguments: of tests/soak. Returns the exit status."""
     times, failures, number = collections.defaultdict(list), collections.Counter(), 0
-    for _ in range(arguments.ends):
-        for image in arguments.images:
-            for verb in arguments.verbs:
-                kinds = ("alive", "gone", "lost") if image == "nfs" else arguments.storage
-                storage = ends.Storage(kinds[number % len(kinds)])
-                number += 1
-                what = f"{image} {verb}"
-                folder = os.path.join(runner.LOGS, "soak-ends", f"{number:03}-{image}-{verb}")
-                try:
-                    seconds = one(folder, image, verb, storage, number)
-                except Exception as e:  # whatever it was, the others are still wanted
-                    failures[what] += 1
-                    print(f"{number:4}  {what:24} {storage!s:14} FAIL  {type(e).__name__}: {e}\n      logs: {os.path.relpath(folder)}", flush=True)
-                else:
-                    times[what].append(seconds)
-                    print(f"{number:4}  {what:24} {storage!s:14} {seconds:5.1f} s", flush=True)
+    pairs = [(image, verb) for image in arguments.images for verb in arguments.verbs]
+    for turn in range(arguments.ends):
+        for place, (image, verb) in enumerate(pairs):
+            kinds = ("alive", "gone", "lost") if image == "nfs" else arguments.storage
+            # Each pair gets all of them, whatever their number is.
+            storage = ends.Storage(kinds[(turn + place) % len(kinds)])
+            number += 1
+            what = f"{image} {verb}"
+            folder = os.path.join(runner.LOGS, "soak-ends", f"{number:03}-{image}-{verb}")
+            try:
+                seconds = one(folder, image, verb, storage, turn + place)
+            except Exception as e:  # whatever it was, the others are still wanted
+                failures[what] += 1
+                print(f"{number:4}  {what:24} {storage!s:14} FAIL  {type(e).__name__}: {e}", flush=True)
+                print(f"      logs: {os.path.relpath(folder)}", flush=True)
+            else:
+                times[what].append(seconds)
+                print(f"{number:4}  {what:24} {storage!s:14} {seconds:5.1f} s", flush=True)
+                if not os.environ.get("SCALEWAY_KEEP"):
                     shutil.rmtree(folder, ignore_errors=True)
     for what in sorted({*times, *failures}):
         took = times[what]
