@@ -166,7 +166,8 @@ class Server:
             self._storage_dies()
         begin = time.monotonic()
         vm.send(f"{command or self._command(verb)}\n")
-        self._storage(storage, last, since)
+        if self._down_before(storage, last, since):
+            storage = Storage("alive")
         line = vm.console.wait_for(last, max(1, begin + limit - time.monotonic()), since)
         seconds = time.monotonic() - begin
         if why:
@@ -181,17 +182,19 @@ class Server:
     def _command(self, verb):
         return f"systemctl {verb}" if self.init == SYSTEMD else verb
 
-    def _storage(self, storage, last, since):
-        """Beside the way down, which may be over sooner. Not in a thread: the servers' processes end with the one that started them."""
+    def _down_before(self, storage, last, since):
+        """Does with the storage server what is to be done with it, beside the way down. Returns whether that was over before anything became
+        of it. Not in a thread: the servers' processes end with the one that started them."""
         if storage.kind == "alive":
-            return
+            return False
         if storage.kind != "before":
             self.vm.console.wait_for(BEGINS[self.init], LIMIT, since)
             if self._down_within(storage.delay, last, since):
-                return
+                return True
             self._storage_dies(silently=storage.kind == "lost")
         if storage.comes_back and not self._down_within(AWAY, last, since):
             self._storage_returns()
+        return False
 
     def _down_within(self, seconds, last, since):
         try:
