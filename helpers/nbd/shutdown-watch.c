@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <utmp.h>
 
 #include "fd-util.h"
@@ -37,16 +38,29 @@ static bool exists(const ShutdownWatch *w, const char *path) {
         return faccessat(w->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
+static bool is_newer(struct timespec a, struct timespec b) {
+        return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* The newest one counts: that of a shutdown which was cancelled stays. */
 static RebootVerb verb_of_systemd(const ShutdownWatch *w) {
+        RebootVerb verb = _REBOOT_VERB_INVALID;
+        struct timespec newest = {};
         char path[64];
 
         for (int i = 0; i < _REBOOT_VERB_MAX; i++) {
+                struct stat st;
+
                 (void) snprintf(path, sizeof(path), "%s/%s", RUN_SHUTDOWN_DIR, reboot_verb_to_string((RebootVerb) i));
-                if (exists(w, path))
-                        return (RebootVerb) i;
+                if (fstatat(w->run_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                if (verb < 0 || is_newer(st.st_mtim, newest)) {
+                        verb = (RebootVerb) i;
+                        newest = st.st_mtim;
+                }
         }
 
-        return _REBOOT_VERB_INVALID;
+        return verb;
 }
 
 /* utmp(5): init notes the runlevel as the process number of one record. */

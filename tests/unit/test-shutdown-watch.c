@@ -111,6 +111,27 @@ static void test_openrc(ShutdownWatch *w) {
         ASSERT_FALSE(shutdown_watch_check(w, true, now + 2 * SHUTDOWN_WATCH_USEC));
 }
 
+/* A halt was cancelled, and days later the machine is to reboot; and the other way round. */
+static void test_newest(const ShutdownWatch *w) {
+        static const char *const names[] = { "scaleway/shutdown/halt", "scaleway/shutdown/reboot" };
+
+        for (size_t newest = 0; newest < ELEMENTSOF(names); newest++) {
+                for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                        struct timespec times[2] = {};
+                        char path[320];
+
+                        times[0].tv_sec = times[1].tv_sec = 1000;
+                        times[0].tv_nsec = times[1].tv_nsec = i == newest ? 7 : 6;
+                        (void) snprintf(path, sizeof(path), "%s/%s", run, names[i]);
+                        ASSERT_EQ(mkfifo(path, 0600), 0);
+                        ASSERT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+                }
+                ASSERT_EQ(shutdown_watch_verb(w), newest == 0 ? REBOOT_HALT : REBOOT_REBOOT);
+                for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                        drop(names[i]);
+        }
+}
+
 static void test_check(ShutdownWatch *w) {
         usec_t now = 1000 * USEC_PER_SEC;
 
@@ -148,6 +169,7 @@ int main(void) {
         make_folder("openrc");
         ASSERT_OK(shutdown_watch_open(&w));
         test_verb(&w);
+        test_newest(&w);
         test_check(&w);
         test_openrc(&w);
         shutdown_watch_done(&w);
