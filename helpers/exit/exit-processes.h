@@ -14,5 +14,8 @@ _must_check_ int processes_end(pid_t self, usec_t deadline);
 /* Stops those that this one was started by, but for the first one: they would go on with the root gone. */
 void processes_stop_ancestors(void);
 
+/* Lets them go on, as nothing came of it. */
+void processes_continue_ancestors(void);
+
 /* Ends the process if it is a supervisor of an NBD volume: '@' and xnbd-client in its name. */
 void processes_end_supervisor(pid_t pid);

@@ -116,7 +116,8 @@ static void go_down(const OldRoot *o, usec_t begin) {
 static int find_old_root(OldRoot *ret) {
         const char *pivot = getenv("DO_PIVOT");
 
-        if (path_is_mount_point(OLD_ROOT) > 0) {
+        /* Only systemd-shutdown has pivoted. What else is mounted there is a mount like others, and the root is "/". */
+        if (getpid() == 1 && path_is_mount_point(OLD_ROOT) > 0) {
                 ret->path = OLD_ROOT;
                 return 0;
         }
@@ -172,6 +173,10 @@ int shutdown_applet(int argc, char *argv[]) {
                      "Unmounts all file systems, detaches all NBD volumes and ends the machine.");
                 return EXIT_SUCCESS;
         }
+        if (geteuid() != 0) {
+                log_error("Only root ends the machine.");
+                return EXIT_FAILURE;
+        }
         if (find_old_root(&o) < 0) {
                 log_error("This ends the machine. Use the system's own commands, or say DO_PIVOT=1.");
                 return EXIT_FAILURE;
@@ -193,7 +198,12 @@ int shutdown_applet(int argc, char *argv[]) {
         r = reboot_now(v);
         log_error_errno(r, "The kernel does not %s: %m", reboot_verb_to_string(v));
 
-        /* The first process must not end. */
+        /* The first process must not end. Whoever has started this by hand gets to know that it has failed, and may have a better way;
+         * that of exit_arm() is still to come. */
+        if (getpid() != 1) {
+                processes_continue_ancestors();
+                return EXIT_FAILURE;
+        }
         for (;;)
                 sleep_usec(USEC_PER_SEC);
 }

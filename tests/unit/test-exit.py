@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,19 @@ class Install(unittests.Programs):
         self.call("scaleway-exit", "shutdown", "reboot", status=1, DO_PIVOT="0")
         self.call("scaleway-exit", "shutdown", "--help")
         self.call("scaleway-exit", "nothing", status=1)
+
+    def test_root_alone(self):
+        """Anybody else would only kill all that he has running."""
+        program = self.directory / "scaleway-exit"
+        shutil.copy2(self.build / "scaleway-exit", program)
+        self.directory.chmod(0o755)
+        bystander = subprocess.Popen(["sleep", "100"], user=54321)
+        self.addCleanup(bystander.wait)
+        self.addCleanup(bystander.kill)
+        done = subprocess.run([program, "shutdown", "reboot"], env={"DO_PIVOT": "1"}, user=54321, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+        self.assertIn("Only root", done.stderr)
+        self.assertIsNone(bystander.poll())
 
     def test_is_static(self):
         if subprocess.run(["grep", "-q", "__asan", self.build / "scaleway-exit"]).returncode == 0:
@@ -211,6 +225,40 @@ class Shutdown(unittests.Programs):
 
     def test_by_hand(self):
         """DO_PIVOT=1, with an init that is the first process, and the script that has called it waiting."""
+        done = self.by_hand("""
+            sh -c 'sleep 1000 & env -i DO_PIVOT=1 "$(command -v chroot)" . /shutdown reboot; sleep 1000' &
+            wait
+            sleep 1000
+            """)
+        self.assertEqual(done.returncode, REBOOT, done.stderr)
+        self.assertIn("All services are down: reboot.", done.stderr)
+
+    def test_oldroot_of_a_running_system(self):
+        """What somebody has mounted there is no old root: without DO_PIVOT=1 nothing happens, and with it "/" is what goes down."""
+        done = self.by_hand("""
+            mkdir oldroot
+            mount -t tmpfs none oldroot
+            chroot . /shutdown poweroff && exit 7
+            touch run/alive
+            chroot . /shutdown && exit 7
+            exit 0
+            """)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.shared / "alive").exists())
+        self.assertNotIn("All services are down", done.stderr)
+
+    def test_kernel_does_not_end_it(self):
+        """The caller, which was stopped, gets to know it."""
+        done = self.by_hand("""
+            sh -c 'DO_PIVOT=1 setpriv --bounding-set=-sys_boot chroot . /shutdown reboot; echo "came back: $?"' &
+            wait
+            """)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("came back: 1", done.stdout)
+        self.assertIn("The kernel does not reboot", done.stderr)
+
+    def by_hand(self, commands):
+        """The first process of the namespaces runs them, in a root that has no old one."""
         program = self.build / "scaleway-exit"
         script = f"""
             set -eu
@@ -220,13 +268,9 @@ class Shutdown(unittests.Programs):
             cp {program} shutdown
             mount -t proc proc proc
             mount --bind {self.shared} run
-            sh -c 'sleep 1000 & env -i DO_PIVOT=1 "$(command -v chroot)" . /shutdown reboot; sleep 1000' &
-            wait
-            sleep 1000
+            {commands}
             """
-        done = subprocess.run([*NAMESPACES, "sh", "-c", script], capture_output=True, text=True, timeout=90)
-        self.assertEqual(done.returncode, REBOOT, done.stderr)
-        self.assertIn("All services are down: reboot.", done.stderr)
+        return subprocess.run([*NAMESPACES, "sh", "-c", script], capture_output=True, text=True, timeout=90)
 
     def test_network_is_mended(self):
         """D3. The NIC is down and has lost its address and route; whoever is responsible for the link connects as soon as there is a way."""
