@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -35,7 +34,7 @@ static void read_volume(unsigned index, ExitVolume *v) {
                 return;
 
         v->link = record.link;
-        v->supervisor = record.pid > 1 && kill((pid_t) record.pid, 0) >= 0 ? (pid_t) record.pid : 0;
+        v->supervisor = process_is_supervisor(record.pid) ? (pid_t) record.pid : 0;
         v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;

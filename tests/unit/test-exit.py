@@ -312,6 +312,13 @@ class Shutdown(unittests.Programs):
         self.go("reboot", prepare=NICS)
         self.assertLess(self.seconds, 8)
 
+    def test_pid_of_another_one(self):
+        """Neither is one that happens to have the number of the supervisor that was."""
+        self.volume(0, supervisor=12345678)
+        out = self.go("reboot", prepare=NICS + self.beside("@keeps-storage", "sleep 1000; true") + self.IS_SUPERVISOR)
+        self.assertIn("nbd0: the server does not answer, going on without it", out)
+        self.assertLess(self.seconds, 8)
+
     def test_nfs(self):
         (self.shared / "scaleway/nfs.json").write_text(json.dumps({"path": PATH}))
         self.assertIn("NFS: the way to the server by 'eth0' was gone, mended.", self.go("reboot", prepare=NICS))
