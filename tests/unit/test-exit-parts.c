@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,7 +163,76 @@ static void test_mount_lines(void) {
         ASSERT_FALSE(mount_is_api("fuse"));
 }
 
+/* In a mount namespace of its own, with a small file system in dir. */
+static int in_own_mounts(int (*f)(const char *dir)) {
+        char dir[] = "/tmp/test-exit-parts-XXXXXX";
+        pid_t pid;
+        int status;
+
+        ASSERT_TRUE(mkdtemp(dir));
+        pid = fork();
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0) {
+                ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+                ASSERT_EQ(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+                ASSERT_EQ(mount("none", dir, "tmpfs", 0, NULL), 0);
+                _exit(f(dir));
+        }
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_EQ(rmdir(dir), 0);
+        ASSERT_TRUE(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static bool is_read_only(const char *path) {
+        struct statvfs st;
+
+        ASSERT_EQ(statvfs(path, &st), 0);
+        return st.f_flag & ST_RDONLY;
+}
+
+/* The list of mounts is not there: the root at least is finished. */
+static int without_proc(const char *dir) {
+        const OldRoot o = { .path = dir };
+
+        ASSERT_FALSE(is_read_only(dir));
+        ASSERT_EQ(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+        ASSERT_FALSE(old_root_unmount(&o, now_usec() + 10 * USEC_PER_SEC));
+        ASSERT_TRUE(is_read_only(dir));
+        return EXIT_SUCCESS;
+}
+
+/* Each holds the one that it lies in, and the text is long as well. */
+static int many_mounts(const char *dir) {
+        char path[4096], options[512], *end;
+        OldRoot o = { .path = path };
+
+        ASSERT_EQ(chdir(dir), 0);
+        for (size_t i = 0; i < 4; i++)
+                ASSERT_EQ(mkdir((const char *const[]){ "lower", "lower/a", "upper", "work" }[i], 0755), 0);
+        end = path + snprintf(path, sizeof(path), "%s/root", dir);
+        ASSERT_EQ(mkdir(path, 0755), 0);
+        (void) snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir);
+        if (mount("overlay", path, "overlay", 0, options) < 0)
+                return 77;
+        for (size_t i = 0; i < 1100; i++) {
+                char root[256];
+
+                (void) snprintf(root, sizeof(root), "%s/root", dir);
+                end = stpcpy(end, "/a");
+                ASSERT_EQ(mount(root, path, NULL, MS_BIND, NULL), 0);
+        }
+
+        path[strlen(dir) + strlen("/root")] = '\0';
+        ASSERT_TRUE(old_root_unmount(&o, now_usec() + 40 * USEC_PER_SEC));
+        ASSERT_EQ(umount2(path, UMOUNT_NOFOLLOW), -1);
+        ASSERT_EQ(errno, EINVAL);
+        return EXIT_SUCCESS;
+}
+
 int main(void) {
+        int status;
+
         if (geteuid() != 0)
                 return 77;
 
@@ -168,5 +240,10 @@ int main(void) {
         test_mount_lines();
         test_run_limited();
         test_reboot();
+        ASSERT_EQ(in_own_mounts(without_proc), EXIT_SUCCESS);
+        status = in_own_mounts(many_mounts);
+        ASSERT_TRUE(status == EXIT_SUCCESS || status == 77);
+        if (status == 77)
+                fputs("There is no overlay here: many mounts are not tested.\n", stderr);
         return EXIT_SUCCESS;
 }

@@ -221,6 +221,7 @@ class Shutdown(unittests.Programs):
         self.assertRegex(out, r"'/oldroot/merged' \(overlay\) is still in use, read-only instead")
         out = self.go("reboot", prepare=prepare + self.beside("@holds", script.format("3>file")) + "sleep 0.5\n")
         self.assertRegex(out, r"Cannot finish '/oldroot/merged' \(overlay\)")
+        self.assertRegex(out, r"'/oldroot/merged' \(overlay\) is still in use, written, but not finished")
         self.assertLess(self.seconds, 30)
 
     def test_by_hand(self):
