@@ -18,7 +18,7 @@ static char sysrq_key(RebootVerb v) {
         return v == REBOOT_HALT ? '\0' : v == REBOOT_POWEROFF ? 'o' : 'b';
 }
 
-static bool in_first_pid_namespace(void) {
+bool in_first_pid_namespace(void) {
         struct stat st;
 
         return stat("/proc/self/ns/pid", &st) >= 0 && st.st_ino == PID_NAMESPACE_OF_INIT;

@@ -8,3 +8,6 @@
  * either. In a PID namespace (a test) without sysrq, which would be the machine's. name is argv[0], which begins with '@' in them, so that nobody
  * ends them. Returns 0 or a negative errno. */
 _must_check_ int exit_arm(RebootVerb v, usec_t deadline, char *name);
+
+/* False in a namespace of a test, where what concerns the whole machine is left alone. Looks into /proc. */
+bool in_first_pid_namespace(void);

@@ -39,6 +39,7 @@
 #define GIVE_UP_USEC (8 * USEC_PER_SEC)
 #define PROCESSES_USEC (3 * USEC_PER_SEC)
 #define SWAP_USEC (8 * USEC_PER_SEC)
+#define SYNC_USEC (10 * USEC_PER_SEC)
 #define UNMOUNT_USEC (40 * USEC_PER_SEC)
 #define DETACH_USEC (48 * USEC_PER_SEC)
 #define END_USEC (53 * USEC_PER_SEC)
@@ -68,6 +69,13 @@ static int swap_off(void *data) {
         }
 
         return r;
+}
+
+/* All disks at once, so that what cannot be unmounted later has been written, and the others are quick. */
+static int sync_all(void *data) {
+        if (in_first_pid_namespace())
+                sync();
+        return 0;
 }
 
 /* Whoever waits for a server while something is written has it mended meanwhile. */
@@ -104,6 +112,7 @@ static void go_down(const OldRoot *o, usec_t begin) {
 
         run_step("end all processes", end_processes, &self, now_usec() + PROCESSES_USEC + USEC_PER_SEC);
         run_step("switch swap space off", swap_off, NULL, now_usec() + SWAP_USEC);
+        run_step("write all", sync_all, NULL, MIN(begin + UNMOUNT_USEC, now_usec() + SYNC_USEC));
         (void) old_root_unmount(o, begin + UNMOUNT_USEC);
         if (volumes_give_up(&volumes, begin + DETACH_USEC) > 0)
                 old_root_detach(o, begin + DETACH_USEC);
