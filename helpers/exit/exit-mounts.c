@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include "exit-clock.h"
 #include "exit-mounts.h"
 #include "exit-run.h"
 #include "fd-util.h"
@@ -204,7 +205,7 @@ static int write_out(void *data) {
 }
 
 static usec_t limit(usec_t deadline) {
-        return MIN(deadline, now_usec() + UNMOUNT_USEC);
+        return MIN(deadline, exit_now() + UNMOUNT_USEC);
 }
 
 /* As good as unmounted, of file systems of one's own: without a disk there is nothing to be made whole. */
@@ -302,7 +303,7 @@ static int unmount_rounds(const OldRoot *o, MountList *l, usec_t deadline) {
                         l->gone[i] = !streq(l->mounts[i].path, "/") && unmount_one(l, i, deadline) >= 0;
                         changed = changed || l->gone[i];
                 }
-                if (!changed || now_usec() >= deadline)
+                if (!changed || exit_now() >= deadline)
                         break;
         }
 

@@ -9,8 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "exit-mounts.h"
 #include "exit-arm.h"
+#include "exit-clock.h"
+#include "exit-mounts.h"
 #include "exit-run.h"
 #include "test.h"
 
@@ -230,6 +231,76 @@ static int many_mounts(const char *dir) {
         return EXIT_SUCCESS;
 }
 
+static char meminfo[] = "/tmp/test-exit-parts-XXXXXX";
+
+/* How much later the end is by that. */
+static usec_t look(unsigned dirty, unsigned writeback, bool links_are_up, usec_t now) {
+        usec_t before = exit_now();
+        FILE *f = fopen(meminfo, "we");
+
+        ASSERT_TRUE(f);
+        fprintf(f, "MemTotal: 3924 kB\nSwapFree: 0 kB\nDirty: %10u kB\nWriteback: %u kB\nWritebackTmp: 7 kB\n", dirty, writeback);
+        ASSERT_EQ(fclose(f), 0);
+        exit_clock_look(meminfo, links_are_up, now);
+        /* Whole seconds: some of a second has gone meanwhile. */
+        return (before + USEC_PER_SEC / 2 - exit_now()) / USEC_PER_SEC;
+}
+
+static void write_on_for_a_second(void) {
+        char name[] = "/shutdown";
+
+        ASSERT_OK(exit_arm(REBOOT_REBOOT, exit_now() + USEC_PER_SEC / 2, name));
+        ASSERT_EQ(look(2000, 0, false, 1 * USEC_PER_SEC), 0);
+        ASSERT_EQ(look(2000, 0, true, 1 * USEC_PER_SEC), 0);
+        ASSERT_EQ(look(1000, 0, true, 2 * USEC_PER_SEC), 1);
+        (void) hang(NULL);
+}
+
+static void test_clock(void) {
+        usec_t now = now_usec();
+        int fd = mkstemp(meminfo);
+
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_EQ(close(fd), 0);
+        ASSERT_OK(exit_clock_open());
+        ASSERT_TRUE(now_usec() - exit_now() < USEC_PER_SEC / 2);
+
+        /* It is measured against what was seen before. */
+        ASSERT_EQ(look(900000, 100000, true, now), 0);
+        ASSERT_EQ(look(850000, 100000, true, now += USEC_PER_SEC), 1);
+        /* From the one to the other is no progress, nor is more, nor a trifle. */
+        ASSERT_EQ(look(800000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(900000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(800000, 149990, true, now += USEC_PER_SEC), 0);
+        /* In bursts: the whole time since the last one. Longer ones are half a failure. */
+        ASSERT_EQ(look(700000, 150000, true, now += USEC_PER_SEC), 4);
+        ASSERT_EQ(look(600000, 150000, true, now += 100 * USEC_PER_SEC), 5);
+        /* With a link down nothing is put off, whatever else is written; nor by the first look after that. */
+        ASSERT_EQ(look(500000, 150000, false, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(400000, 150000, false, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(300000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(250000, 150000, true, now += USEC_PER_SEC), 1);
+        /* Without the file neither. */
+        exit_clock_look("/nonexistent/meminfo", true, now += USEC_PER_SEC);
+        ASSERT_EQ(look(200000, 150000, true, now += USEC_PER_SEC), 0);
+
+        /* There is an end to it. */
+        ASSERT_EQ(look(4000000, 0, false, now += USEC_PER_SEC), 0);
+        for (unsigned left = 4000000; left > 0; left -= 10000)
+                (void) look(left, 0, true, now += USEC_PER_SEC);
+        now = now_usec();
+        ASSERT_TRUE(now - exit_now() <= EXIT_CLOCK_MAX_USEC);
+        ASSERT_TRUE(now_usec() - exit_now() >= EXIT_CLOCK_MAX_USEC);
+
+        /* What waits by this clock waits on. */
+        ASSERT_OK(exit_clock_open());
+        now = now_usec();
+        ASSERT_EQ(end_of_in_child(write_on_for_a_second), SIGHUP);
+        ASSERT_TRUE(now_usec() >= now + 1500 * USEC_PER_MSEC);
+        ASSERT_TRUE(now_usec() < now + 4 * USEC_PER_SEC);
+        ASSERT_EQ(unlink(meminfo), 0);
+}
+
 int main(void) {
         int status;
 
@@ -245,5 +316,6 @@ int main(void) {
         ASSERT_TRUE(status == EXIT_SUCCESS || status == 77);
         if (status == 77)
                 fputs("There is no overlay here: many mounts are not tested.\n", stderr);
+        test_clock();
         return EXIT_SUCCESS;
 }

@@ -287,6 +287,34 @@ class Shutdown(unittests.Programs):
         self.assertLess(self.seconds, 20)
         self.assertEqual(json.loads((self.shared / "scaleway/nbd/0.json").read_text())["link"], "up")
 
+    def slow(self, link):
+        """Seconds of an end in which one step hangs, and for some seconds there is less and less to be written."""
+        self.volume(0, link=link)
+        self.volume(1, link="up")
+        writer = self.beside("@writes", """
+            for left in 900000 800000 700000 600000 500000 400000 300000 200000 100000; do
+                printf 'MemTotal: 1 kB\\nDirty: %s kB\\nWriteback: 0 kB\\n' $left >run/meminfo
+                read -t 1 x <>run/nothing
+            done
+            read x <>run/nothing
+            """)  # fmt: skip
+        self.go("reboot", prepare=NICS + """
+            mkfifo run/fifo run/nothing
+            cp /proc/meminfo run/meminfo
+            mount --bind run/meminfo proc/meminfo
+            mount --bind run/fifo proc/swaps
+            """ + writer)  # fmt: skip
+        return self.seconds
+
+    def test_slow_server(self):
+        """It is given time beyond the eight seconds of the step."""
+        self.assertGreater(self.slow("up"), 13)
+        self.assertLess(self.seconds, 30)
+
+    def test_slow_server_and_dead_one(self):
+        """All limits are what they are."""
+        self.assertLess(self.slow("down"), 12.5)
+
     def test_link_stays_dead(self):
         """Ten seconds for the one that is looked after, and then without. The other one has nobody who would connect it."""
         self.volume(0, supervisor=12345678)
