@@ -135,9 +135,19 @@ class Server:
             self.nfs = nfs.Server(self.bench).start()
         self._listen()
         self.bench.wait_booted()
+        self._write()
+        return vm
+
+    def take_over(self):
+        """In the place of boot(), of a server that the test has booted by itself."""
+        self._listen()
+        self._write()
+        return self
+
+    def _write(self):
+        vm = self.vm
         vm.run(f"head -c 2M /dev/urandom >{SYNCED}; sync; head -c 2M /dev/urandom >{LAST}")
         self.sums = dict(reversed(line.split()) for line in vm.run(f"sha256sum {SYNCED} {LAST}").splitlines())
-        return vm
 
     def _listen(self):
         argv = [sys.executable, os.path.join(HERE, "nbd_disc.py"), self.bench.first_nic.name, str(nbd.PORT)]
