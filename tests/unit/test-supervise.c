@@ -3,6 +3,7 @@
  * links by an epoll instance in the place of the netlink socket, and takes a socket as the real one does. */
 #include <endian.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -260,7 +261,7 @@ static unsigned long status_of(pid_t pid, const char *key) {
         return strtoul(line + strlen(key), NULL, 10);
 }
 
-static unsigned count_fds(pid_t pid) {
+static unsigned count_fds_once(pid_t pid) {
         _cleanup_free_ char *path = NULL;
         _cleanup_(closedirp) DIR *d = NULL;
         unsigned n = 0;
@@ -270,6 +271,18 @@ static unsigned count_fds(pid_t pid) {
         ASSERT_TRUE(d);
         while (readdir(d))
                 n++;
+        return n;
+}
+
+/* Those that stay: a record can be read a moment before its writer has closed it. */
+static unsigned count_fds(pid_t pid) {
+        unsigned n = UINT_MAX;
+
+        for (unsigned i = 0; i < 20; i++) {
+                n = MIN(n, count_fds_once(pid));
+                sleep_usec(10 * USEC_PER_MSEC);
+        }
+
         return n;
 }
 
