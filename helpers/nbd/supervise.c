@@ -289,7 +289,10 @@ int supervise_volume(const AttachOptions *o) {
                 if (s.link_fd >= 0 && nbd_socket_be_patient(s.link_fd) < 0)
                         log_debug("nbd%u: TCP_USER_TIMEOUT stays.", o->index);
                 s.record.pid = (uint64_t) getpid();
-                supervisor_record(&s, NBD_LINK_UP, NULL);
+                if (s.link_fd >= 0)
+                        supervisor_record(&s, NBD_LINK_UP, NULL);
+                else
+                        link_unknown(&s);
                 harden();
         }
 

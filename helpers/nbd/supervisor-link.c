@@ -71,6 +71,21 @@ static void link_lost(Supervisor *s, const char *reason) {
         supervisor_record(s, NBD_LINK_DOWN, reason);
 }
 
+/* The kernel's news of it, if it is dead, came before anybody listened, and what it has cannot be looked at. So it is
+ * offered another socket: if the link lives after all, it drops that one, and has it offered again when the link dies,
+ * see link_news(). */
+void link_unknown(Supervisor *s) {
+        s->lost = s->next_try = now_usec();
+        s->next_repair = s->lost + REPAIR_AFTER_USEC;
+        s->next_warning = s->lost + WARN_INTERVAL_USEC;
+        s->kernel_knows = true;
+        (void) snprintf(s->lost_by, sizeof(s->lost_by), "another process had attached it");
+
+        log_notice("nbd%u: was attached by another process, connecting again to '%s' in case that its link is dead",
+                   s->options->index, s->uri);
+        supervisor_record(s, NBD_LINK_DOWN, s->lost_by);
+}
+
 void link_check(Supervisor *s, short revents) {
         char reason[NBD_REASON_MAX] = "the server closed the connection";
         socklen_t n = sizeof(int);

@@ -50,6 +50,8 @@ void supervisor_record(Supervisor *s, NbdLink link, const char *reason);
 
 /* supervisor-link.c */
 
+/* To be called first of all if link_fd is not known. */
+void link_unknown(Supervisor *s);
 /* Looks whether the link lives: at once by what poll() said of link_fd, or by what the kernel knows of the connection.
  */
 void link_check(Supervisor *s, short revents);

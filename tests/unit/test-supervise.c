@@ -129,16 +129,10 @@ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char 
         return 0;
 }
 
-/* The first one that is there without the supervisor's doing is dead from the beginning. */
+/* The first link, which is there without the supervisor's doing, is dead from the beginning, and was told of before. */
 int nbd_watch_open(uint32_t group) {
-        int ends[2];
-        struct epoll_event event = { .events = EPOLLIN };
-
         kernel_events = epoll_create1(EPOLL_CLOEXEC);
-        ASSERT_TRUE(kernel_events >= 0 && pipe2(ends, O_CLOEXEC) >= 0);
-        kernel_socket = ends[0];
-        safe_close(ends[1]);
-        ASSERT_OK(epoll_ctl(kernel_events, EPOLL_CTL_ADD, kernel_socket, &event));
+        ASSERT_TRUE(kernel_events >= 0);
         return fcntl(kernel_events, F_DUPFD_CLOEXEC, 3);
 }
 
@@ -430,7 +424,6 @@ int main(void) {
         }
         safe_close(listener);
 
-        await(NBD_LINK_UP, NULL);
         await_taken(1);
         await(NBD_LINK_UP, NULL);
         ASSERT_OK(asprintf_to(&path, "%s/sendsigs.omit.d/nbd3.pid", directory));
