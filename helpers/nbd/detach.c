@@ -8,7 +8,8 @@
 #include "nbd-record.h"
 #include "nbd-status.h"
 
-#define DETACH_WAIT_USEC (2 * USEC_PER_SEC)
+/* Above what one try to reach the server may take. */
+#define DETACH_WAIT_USEC (15 * USEC_PER_SEC)
 
 static void netlink_closep(NbdNetlink **n) {
         nbd_netlink_close(*n);

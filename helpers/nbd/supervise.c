@@ -173,7 +173,7 @@ static void leave_the_journal(void) {
         safe_close(fd);
 }
 
-static bool is_attached(const Supervisor *s) {
+bool supervisor_is_attached(const Supervisor *s) {
         _cleanup_free_ char *pid = NULL;
         int r;
 
@@ -231,7 +231,7 @@ static void step(Supervisor *s) {
         now = now_usec();
         if (now >= s->next_tick) {
                 s->next_tick = now + TCP_STALL_TICK_USEC;
-                s->gone |= !is_attached(s);
+                s->gone |= !supervisor_is_attached(s);
                 link_tick(s, now);
                 if (shutdown_watch_check(&s->shutdown, s->record.link == NBD_LINK_DOWN, now))
                         give_up(s);
@@ -242,7 +242,7 @@ static void step(Supervisor *s) {
                 control_accept(s);
 
         if (!s->gone && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
-                s->gone |= !is_attached(s);
+                s->gone |= !supervisor_is_attached(s);
                 if (!s->gone)
                         link_try(s);
         }

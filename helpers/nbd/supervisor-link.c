@@ -15,6 +15,9 @@
 #include "tcp-connect.h"
 
 #define CONNECT_TIMEOUT_USEC USEC_PER_SEC
+/* For the handshake, so that a server's machine that is lost in the middle of it does not keep us from its return; each time that it is
+ * not enough in a row it is doubled, for a server may be slow. */
+#define HANDSHAKE_TIMEOUT_USEC (3 * USEC_PER_SEC)
 #define PAUSE_USEC (200 * USEC_PER_MSEC)
 #define PAUSE_REFUSED_USEC (2 * USEC_PER_SEC)
 #define WARN_INTERVAL_USEC (10 * USEC_PER_SEC)
@@ -159,6 +162,14 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
         return 0;
 }
 
+static usec_t handshake_timeout(const Supervisor *s) {
+        usec_t timeout = HANDSHAKE_TIMEOUT_USEC;
+
+        for (unsigned i = 0; i < s->n_silent && timeout < NBD_TRY_TIMEOUT_USEC; i++)
+                timeout *= 2;
+        return MIN(timeout, NBD_TRY_TIMEOUT_USEC);
+}
+
 /* Returns 0 and a socket in the transmission phase to the same export, 1 if it is another one, or a negative errno, of
  * connect() alone if *ret_reached is false. */
 static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char reason[static NBD_REASON_MAX]) {
@@ -169,6 +180,7 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
         *ret_reached = false;
         r = tcp_connect_address((struct sockaddr *) &s->peer, s->peer_size, CONNECT_TIMEOUT_USEC, &fd);
         if (r < 0) {
+                s->n_silent = 0;
                 reason_of_errno(reason, r);
                 return r;
         }
@@ -179,7 +191,8 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
                 reason_of_errno(reason, r);
                 return r;
         }
-        r = nbd_handshake(fd, s->options->uri->export_name, NBD_TRY_TIMEOUT_USEC, &e, &text);
+        r = nbd_handshake(fd, s->options->uri->export_name, handshake_timeout(s), &e, &text);
+        s->n_silent = r == -ETIMEDOUT ? s->n_silent + 1 : 0;
         if (r < 0) {
                 (void) snprintf(reason, NBD_REASON_MAX, "%s", text ?: strerror(-r));
                 return r;
@@ -211,6 +224,13 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
         int r;
 
         await_news(s);
+        /* To get here may have taken some seconds, and what was detached meanwhile is not to be connected. */
+        control_serve_detach(s);
+        s->gone |= !supervisor_is_attached(s);
+        if (s->gone) {
+                safe_close(fd);
+                return refuse(reason, -ENODEV, "the device was detached");
+        }
         r = nbd_netlink_reconnect(s->netlink, s->options->index, fd, s->record.identifier);
         if (r < 0) {
                 safe_close(fd);
@@ -319,6 +339,8 @@ void link_try(Supervisor *s) {
                 return;
         }
         r = link_install(s, fd, reason);
+        if (s->gone)
+                return;
         if (r < 0)
                 return link_failed(s, /* refused= */ false, reason);
 

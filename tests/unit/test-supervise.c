@@ -47,9 +47,11 @@ typedef struct World {
         volatile uint64_t size;
         volatile uint16_t flags;
         volatile bool stay; /* with a session once begun; else it ends each at once, in turns in several ways */
+        volatile bool silent; /* it says nothing */
+        volatile bool late;   /* but what it has to say when that is over, else it ends the session then */
         volatile unsigned n_sessions;
         /* the kernel */
-        volatile unsigned n_taken, n_dropped;
+        volatile unsigned n_taken, n_dropped, n_disconnected;
         volatile uint64_t resized;
         volatile bool lose_news; /* nobody is told of a dead link */
 } World;
@@ -93,6 +95,7 @@ int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c) {
 }
 
 int nbd_netlink_disconnect(NbdNetlink *n, unsigned index) {
+        world->n_disconnected++;
         return 0;
 }
 
@@ -172,15 +175,22 @@ static void serve(int listener) {
                 };
                 struct pollfd p = { .fd = fd, .events = POLLRDHUP };
                 /* Now and then it ends in the middle of what it has to say. */
+                bool silent = world->silent;
                 size_t size = !world->stay && n % 500 == 499 ? 20 : sizeof(hello);
 
                 world->n_sessions++;
-                (void) !send(fd, &hello, size, MSG_NOSIGNAL);
-                if (world->stay) {
+                if (!silent)
+                        (void) !send(fd, &hello, size, MSG_NOSIGNAL);
+                if (world->stay || silent) {
                         if (fork_helper() != 0)
                                 continue;
-                        while (world->stay && poll(&p, 1, 20) == 0)
+                        while ((silent ? world->silent : world->stay) && poll(&p, 1, 20) == 0)
                                 ;
+                        if (silent && world->late) {
+                                (void) !send(fd, &hello, size, MSG_NOSIGNAL);
+                                while (poll(&p, 1, 20) == 0)
+                                        ;
+                        }
                         _exit(0);
                 } else if (n % 2 == 1)
                         (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -357,6 +367,21 @@ static void test_lost_news(void) {
         await(NBD_LINK_UP, NULL);
 }
 
+/* A server's machine may be gone after it has taken the connection, and its return is not to be missed for long. */
+static void test_silent(void) {
+        unsigned sessions = world->n_sessions;
+        usec_t begin = now_usec();
+
+        world->silent = true;
+        world->stay = false;
+        await(NBD_LINK_DOWN, "did not finish the NBD handshake within 3 s");
+        ASSERT_TRUE(world->n_sessions > sessions);
+        ASSERT_TRUE(now_usec() - begin < 5 * USEC_PER_SEC);
+        world->stay = true;
+        world->silent = false;
+        await(NBD_LINK_UP, NULL);
+}
+
 /* Neither memory nor descriptors: what a reconnect takes, it gives back. */
 static void test_many(pid_t supervisor) {
         unsigned long size, resident, taken = world->n_taken;
@@ -366,6 +391,8 @@ static void test_many(pid_t supervisor) {
         await_taken(taken + N_RECONNECTS / 10);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
+        sleep_usec(200 * USEC_PER_MSEC);
+        await(NBD_LINK_UP, NULL);
         size = status_of(supervisor, "\nVmSize:");
         resident = status_of(supervisor, "\nVmRSS:");
         n_fds = count_fds(supervisor);
@@ -374,7 +401,9 @@ static void test_many(pid_t supervisor) {
         await_taken(taken + N_RECONNECTS);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
-        ASSERT_EQ(count_fds(supervisor), n_fds);
+        /* That the link is up may still be said of a session before. */
+        for (usec_t deadline = now_usec() + 10 * USEC_PER_SEC; count_fds(supervisor) != n_fds; sleep_usec(USEC_PER_MSEC))
+                ASSERT_TRUE(now_usec() < deadline);
         printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n",
                N_RECONNECTS / 10, N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident,
                status_of(supervisor, "\nVmRSS:"), n_fds);
@@ -384,12 +413,28 @@ static void test_many(pid_t supervisor) {
         }
 }
 
+/* Who asks in the middle of a try is served before what that leads to is handed over; and the supervisor is there until the device is
+ * disconnected. */
 static void test_detach(pid_t supervisor) {
         _cleanup_free_ char *path = NULL;
         NbdRecord record;
+        unsigned sessions = world->n_sessions, taken = world->n_taken;
         int status;
 
+        world->late = true;
+        world->silent = true;
+        world->stay = false;
+        while (world->n_sessions == sessions)
+                sleep_usec(USEC_PER_MSEC);
+        if (fork_helper() == 0) {
+                sleep_usec(USEC_PER_SEC);
+                world->silent = false;
+                _exit(0);
+        }
         ASSERT_EQ(nbd_control_ask(3, "detach", 10 * USEC_PER_SEC, NULL), 1);
+        ASSERT_FALSE(world->silent);
+        ASSERT_EQ(world->n_taken, taken);
+        ASSERT_EQ(world->n_disconnected, 1);
         ASSERT_EQ(waitpid(supervisor, &status, 0), supervisor);
         ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         ASSERT_ERROR(nbd_record_read(3, &record), ENOENT);
@@ -435,6 +480,7 @@ int main(void) {
         test_another_export(SIZE, FLAGS | NBD_FLAG_READ_ONLY, "read-only now");
         test_another_export(SIZE, NBD_FLAG_HAS_FLAGS, "cannot do any more what it could");
         test_lost_news();
+        test_silent();
         test_many(supervisor);
         test_resize();
         test_detach(supervisor);
