@@ -154,8 +154,8 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
                 return 0;
         if (now_usec() >= s->larger_until)
                 return refuse(reason, -EFBIG,
-                              "the export has %llu bytes now, more than the %llu of the volume ('scaleway-nbd resize "
-                              "%u' takes them)",
+                              "the export has %llu bytes now, more than the %llu of the volume "
+                              "('/run/initramfs/usr/bin/scaleway-nbd resize %u' takes them)",
                               (unsigned long long) e->size, (unsigned long long) known->size, s->options->index);
 
         s->larger = size;
@@ -238,7 +238,7 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
                 s->n_invalid = r == -EINVAL ? s->n_invalid + 1 : 0;
                 /* It was disconnected while it was open, so sysfs goes on showing it. */
                 if (s->n_invalid >= INVALID_MAX)
-                        s->gone = true;
+                        s->gone = s->cut = true;
                 return r;
         }
 

@@ -32,6 +32,7 @@ typedef struct Supervisor {
         TcpStall stall;
         bool kernel_knows;  /* that the last link is dead */
         bool gone;          /* somebody has detached the device */
+        bool cut;           /* and that while it was in use */
         unsigned n_invalid; /* how often in a row the kernel took no connection for this device */
         unsigned n_silent;  /* how often in a row the server did not finish the handshake in time */
         unsigned n_repeat;  /* how often the link is yet to be handed over again, see link_install() */

@@ -219,7 +219,7 @@ static void write_text(const char *name, const char *text) {
         ASSERT_OK(write_file_atomic(path, text, strlen(text), 0644));
 }
 
-static void prepare(const char *uri) {
+static void write_record(const char *uri) {
         NbdRecord record = {
                 .uri = (char *) uri,
                 .identifier = (char *) "volume",
@@ -228,6 +228,11 @@ static void prepare(const char *uri) {
                 .flags = FLAGS,
                 .oldstyle = true,
         };
+
+        ASSERT_OK(nbd_record_write(3, &record));
+}
+
+static void prepare(const char *uri) {
         _cleanup_free_ char *device = NULL;
 
         ASSERT_TRUE(mkdtemp(directory));
@@ -238,18 +243,20 @@ static void prepare(const char *uri) {
         write_text("block/nbd3/pid", "1\n");
         write_text("block/nbd3/size", "2048\n");
         write_text("block/nbd3/backend", "volume\n");
-        ASSERT_OK(nbd_record_write(3, &record));
+        write_record(uri);
 }
 
-static void supervise(const char *uri) {
+static int supervise(const char *uri) {
         ExportUri parsed;
+        int r;
         AttachOptions o = {
                 .index = 3, .uri_text = uri, .uri = &parsed, .identifier = "volume", .timeout = USEC_PER_SEC
         };
 
         ASSERT_OK(export_uri_parse(uri, &parsed));
-        ASSERT_OK(supervise_volume(&o));
+        r = supervise_volume(&o);
         export_uri_done(&parsed);
+        return r;
 }
 
 /* A number of /proc/PID/status, KiB. */
@@ -443,11 +450,63 @@ static void test_detach(pid_t supervisor) {
         ASSERT_TRUE(access(path, F_OK) < 0);
 }
 
-int main(void) {
+static pid_t fork_supervisor(int listener, const char *uri) {
+        pid_t pid = fork_helper();
+
+        if (pid == 0) {
+                safe_close(listener);
+                _exit(-supervise(uri));
+        }
+        return pid;
+}
+
+static void test_second(int listener, const char *uri) {
+        pid_t pid = fork_supervisor(listener, uri);
+        int status;
+
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status));
+        ASSERT_EQ(WEXITSTATUS(status), EBUSY);
+        ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
+}
+
+/* Neither the socket nor sysvinit's file can be made; and a record that is left by one that is dead is no hindrance. */
+static void test_without_files(int listener, const char *uri) {
+        _cleanup_free_ char *control = NULL, *omit = NULL, *pid_file = NULL;
+        unsigned taken;
+        pid_t pid;
+        int status;
+
+        ASSERT_OK(asprintf_to(&control, "%s/scaleway/nbd/3.control", directory));
+        ASSERT_OK(mkdir_p(control));
+        ASSERT_OK(asprintf_to(&omit, "%s/sendsigs.omit.d", directory));
+        ASSERT_OK(rmdir(omit));
+        write_text("sendsigs.omit.d", "");
+        write_record(uri);
+        taken = world->n_taken;
+        world->size = SIZE;
+        world->stay = true;
+        pid = fork_supervisor(listener, uri);
+        await_taken(taken + 1);
+        await(NBD_LINK_UP, NULL);
+        world->stay = false;
+        await_taken(taken + 2);
+
+        ASSERT_OK(asprintf_to(&pid_file, "%s/block/nbd3/pid", directory));
+        ASSERT_OK(unlink(pid_file));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(int argc, char *argv[]) {
         _cleanup_free_ char *uri = NULL, *path = NULL, *text = NULL, *remove = NULL;
         pid_t server, supervisor;
         uint16_t port;
         int listener;
+
+        /* A supervisor is known by its name. */
+        if (!streq(argv[0], "@xnbd-client"))
+                return execl("/proc/self/exe", "@xnbd-client", NULL);
 
         world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         ASSERT_TRUE(world != MAP_FAILED);
@@ -461,20 +520,14 @@ int main(void) {
         server = fork_helper();
         if (server == 0)
                 serve(listener);
-        supervisor = fork_helper();
-        if (supervisor == 0) {
-                safe_close(listener);
-                supervise(uri);
-                _exit(0);
-        }
-        safe_close(listener);
-
+        supervisor = fork_supervisor(listener, uri);
         await_taken(1);
         await(NBD_LINK_UP, NULL);
         ASSERT_OK(asprintf_to(&path, "%s/sendsigs.omit.d/nbd3.pid", directory));
         ASSERT_OK(read_file(path, 64, &text, NULL));
         ASSERT_EQ(strtol(text, NULL, 10), supervisor);
 
+        test_second(listener, uri);
         test_another_export(SIZE - 512, FLAGS, "1048064 bytes now, less than");
         test_another_export(SIZE * 2, FLAGS, "2097152 bytes now, more than");
         test_another_export(SIZE, FLAGS | NBD_FLAG_READ_ONLY, "read-only now");
@@ -484,6 +537,7 @@ int main(void) {
         test_many(supervisor);
         test_resize();
         test_detach(supervisor);
+        test_without_files(listener, uri);
 
         ASSERT_OK(kill(server, SIGKILL));
         ASSERT_OK(asprintf_to(&remove, "rm -r '%s'", directory));
