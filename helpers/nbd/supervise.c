@@ -227,7 +227,7 @@ static void give_up(Supervisor *s) {
         char device[sizeof("nbd") + 10];
 
         (void) snprintf(device, sizeof(device), "nbd%u", s->options->index);
-        if (s->options->index == 0) {
+        if (s->options->is_root) {
                 log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m",
                                 device);
                 return;

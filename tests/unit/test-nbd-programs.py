@@ -459,7 +459,7 @@ class Commands(unittest.TestCase):
         for arguments in ((), ('frob',), ('attach', '0'), ('attach', '0', uri, '1'), ('attach', '0', uri, '0', uri),
                           ('attach', *many), ('attach', *many[:4], '--identifier=a'), ('detach', '0', '1'),
                           ('attach', '--timeout=0', '0', uri),
-                          ('attach', '--timeout=1s', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
+                          ('attach', '--timeout=1s', '0', uri), ('supervise', '--root=maybe', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
                           ('attach', '--identifier=a b', '0', uri), ('attach', '--identifier=' + 'x' * 256, '0', uri),
                           ('attach', '0', 'http://10.1.0.44/'), ('attach', '0', 'device://dev/vda'), ('probe', 'nbd://'),
                           ('list', 'x'), ('--frob',)):
