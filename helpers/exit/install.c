@@ -107,19 +107,20 @@ static int fill(int dir_fd) {
 }
 
 /* Debian's /etc/init.d/umountfs, which sysvinit and OpenRC run before what calls the way back, unmounts every tmpfs but a few that
- * it knows; OpenRC's own localmount does as well. A file system with another one on it cannot be unmounted, and proc is left
- * alone by both. (systemd leaves all below /run/initramfs as it is.) After the pivot it is what the way back needs anyway. */
+ * it knows; OpenRC's own localmount does as well. A file system with another one on it cannot be unmounted, and devpts is left alone by
+ * both; a new one is nearly empty, so whoever walks through /run meets nothing. (systemd leaves all below /run/initramfs as it is, and
+ * moves /dev over it.) */
 static void hold_folder(const char *path) {
-        _cleanup_free_ char *proc = NULL;
+        _cleanup_free_ char *dev = NULL;
         int r;
 
-        r = asprintf_to(&proc, "%s/proc", path);
+        r = asprintf_to(&dev, "%s/dev", path);
         if (r >= 0)
-                r = path_is_mount_point(proc);
-        if (r == 0 && mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                r = path_is_mount_point(dev);
+        if (r == 0 && mount("devpts", dev, "devpts", MS_NOSUID | MS_NOEXEC, "mode=0600,ptmxmode=0000") < 0)
                 r = -errno;
         if (r < 0)
-                log_warning_errno(r, "Failed to mount proc below '%s', an init may unmount it too early: %m", path);
+                log_warning_errno(r, "Failed to mount devpts below '%s', an init may unmount it too early: %m", path);
 }
 
 /* What it is, in one line: memory that is gone for good. */

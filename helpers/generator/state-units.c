@@ -15,6 +15,8 @@
 #define EMERGENCY "emergency.target"
 #define UNIT_NAME_MAX 256U
 #define UNIT_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
+/* Seconds; as long as the host would go on with it (scaleway-booted@.service). */
+#define BOOTED_TIMEOUT "3600"
 
 bool states_are_signalled(const Boot *b) {
         static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
@@ -144,7 +146,8 @@ static bool switch_may_take_long(const Boot *b) {
 /* When "booted" is signalled by the initrd: at once where it takes a person's time until there is a root; when there is one, if
  * it may be long until the switch; else right before the switch, if nothing of the host would do it after. Conditions and
  * not dependencies: the isolate before the switch stops scaleway-root.target, and whatever requires it in any way would stop too,
- * with the signal still under way. The name is another than that of the drop-in for the template, which it would hide. */
+ * with the signal still under way. The name is another than that of the drop-in for the template, which it would hide.
+ * And how long it is tried. */
 static int order_booted(const Boot *b) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
         bool after_root = switch_may_take_long(b);
@@ -153,6 +156,12 @@ static int order_booted(const Boot *b) {
         r = unit_file_new(&u);
         if (r < 0)
                 return r;
+
+        unit_file_section(u, "Service");
+        unit_file_environment(u, "STATE_TIMEOUT", BOOTED_TIMEOUT);
+        /* The shell waits for it, and it for nothing. */
+        if (pre_shell_waits(b))
+                return unit_file_write(u, b->unit_fd, "scaleway-state@booted.service.d/60-root.conf");
 
         unit_file_section(u, "Unit");
         if (b->mode->person) {
@@ -218,14 +227,15 @@ int state_units_write(const Boot *b) {
         r = hand_over(b);
         if (r < 0)
                 return r;
-        r = early ? signal_before_pre_shell(b) : order_booted(b);
+        r = order_booted(b);
         if (r < 0)
                 return r;
-        if (!early && b->mode->installs) {
+        if (early)
+                r = signal_before_pre_shell(b);
+        else if (b->mode->installs)
                 r = signal_before_installation(b);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
 
         /* A shell before all else may take a person's time, so "booted" is said at once; after it the first state would be a step back. */
         for (size_t i = 0; i < (early ? 1 : ELEMENTSOF(states)); i++) {

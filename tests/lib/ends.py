@@ -59,26 +59,45 @@ BEGINS = {
 }
 
 
+# What systemd takes for a command, sent to the first process: systemd(1).
+SIGNALS = {"reboot": "RTMIN+5", "poweroff": "RTMIN+4", "halt": "RTMIN+3", "kexec": "RTMIN+6"}
+
+
+class TooEarly(AssertionError):
+    """The server went down as it should, but before anything became of its storage, which is what was to be seen. seconds: how long it took."""
+
+    def __init__(self, storage, seconds):
+        super().__init__(f"the server was down before its storage was {storage}, so that was not tested")
+        self.seconds = seconds
+
+
 @dataclasses.dataclass
 class Storage:
     """What becomes of the storage server: alive; before: killed before the command, and started again; middle: the same while the
-    server goes down; gone: killed then for good; lost: from then on no packet leaves it."""
+    server goes down; gone: killed then for good; lost: from then on no packet leaves it; cold: that before the command, when all that can be
+    is forgotten of the root. delay: seconds from when the way down is seen to begin; with 0 a server cannot be down before."""
 
     kind: str
-    delay: float = dataclasses.field(default_factory=lambda: round(random.uniform(0, 4), 1))
+    delay: float = 0
 
     KINDS = ("alive", "before", "middle", "gone", "lost")
+    COLD = "cold"  # systemd only, as what is typed must be a command of the shell itself
 
     def __post_init__(self):
-        if self.kind not in self.KINDS:
-            raise ValueError(f"storage '{self.kind}' is none of {', '.join(self.KINDS)}")
+        if self.kind not in (*self.KINDS, self.COLD):
+            raise ValueError(f"storage '{self.kind}' is none of {', '.join(self.KINDS)}, {self.COLD}")
+
+    @classmethod
+    def at_random(cls, kind):
+        """For many ends: some servers will be down before."""
+        return cls(kind, round(random.uniform(0, 4), 1))
 
     @property
     def comes_back(self):
         return self.kind in ("alive", "before", "middle")
 
     def __str__(self):
-        return self.kind if self.kind == "alive" else f"{self.kind}+{self.delay}s"
+        return f"{self.kind}+{self.delay}s" if self.kind in ("middle", "gone", "lost") else self.kind
 
 
 class Server:
@@ -116,9 +135,19 @@ class Server:
             self.nfs = nfs.Server(self.bench).start()
         self._listen()
         self.bench.wait_booted()
+        self._write()
+        return vm
+
+    def take_over(self):
+        """In the place of boot(), of a server that the test has booted by itself."""
+        self._listen()
+        self._write()
+        return self
+
+    def _write(self):
+        vm = self.vm
         vm.run(f"head -c 2M /dev/urandom >{SYNCED}; sync; head -c 2M /dev/urandom >{LAST}")
         self.sums = dict(reversed(line.split()) for line in vm.run(f"sha256sum {SYNCED} {LAST}").splitlines())
-        return vm
 
     def _listen(self):
         argv = [sys.executable, os.path.join(HERE, "nbd_disc.py"), self.bench.first_nic.name, str(nbd.PORT)]
@@ -158,14 +187,17 @@ class Server:
 
     def goes_down(self, verb, storage="alive", command=None, limit=LIMIT):
         """storage: a Storage or its kind. command: what a person types, else what this init has for the verb. Returns the seconds
-        that it took."""
+        that it took. TooEarly if the storage was there to the end, although it was not to be; all else was looked at then."""
         vm, storage = self.vm, storage if isinstance(storage, Storage) else Storage(storage)
         why, last = VERBS[verb]
+        if storage.kind == Storage.COLD:
+            self._forget()
         since = len(vm.console.text)
-        if storage.kind == "before":
-            self._storage_dies()
+        if storage.kind in ("before", Storage.COLD):
+            self._storage_dies(silently=storage.kind == Storage.COLD)
         begin = time.monotonic()
-        vm.send(f"{command or self._command(verb)}\n")
+        vm.send(f"{command or self._command(verb, storage)}\n")
+        planned = storage
         if self._down_before(storage, last, since):
             storage = Storage("alive")
         line = vm.console.wait_for(last, max(1, begin + limit - time.monotonic()), since)
@@ -177,19 +209,29 @@ class Server:
             vm.kill()
         self._check_console(vm.console.text[since : line.start()], storage)
         self._check_disk(storage)
+        if storage is not planned:
+            raise TooEarly(planned, seconds)
         return seconds
 
-    def _command(self, verb):
+    def _command(self, verb, storage):
+        if storage.kind == Storage.COLD:
+            return f"kill -s {SIGNALS[verb]} 1"
         return f"systemctl {verb}" if self.init == SYSTEMD else verb
 
+    def _forget(self):
+        """As after days of uptime: of the root there is in memory what runs, and no more."""
+        equal(self.init, SYSTEMD, "init of a server that goes down by a signal")
+        # kill is the shell's own, and is to be there once more.
+        self.vm.run("sync; echo 3 >/proc/sys/vm/drop_caches; kill -0 1")
+
     def _down_before(self, storage, last, since):
-        """Does with the storage server what is to be done with it, beside the way down. Returns whether that was over before anything became
-        of it. Not in a thread: the servers' processes end with the one that started them."""
-        if storage.kind == "alive":
+        """Does with the storage server what is to be done with it, beside the way down. Returns whether that needed it no more, before anything
+        became of it. Not in a thread: the servers' processes end with the one that started them."""
+        if storage.kind in ("alive", Storage.COLD):
             return False
         if storage.kind != "before":
             self.vm.console.wait_for(BEGINS[self.init], LIMIT, since)
-            if self._down_within(storage.delay, last, since):
+            if self._down_within(storage.delay, last, since) or self.disconnects():
                 return True
             self._storage_dies(silently=storage.kind == "lost")
         if storage.comes_back and not self._down_within(AWAY, last, since):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Work for the root of a booted server while its storage goes and comes: writes that are forced to the disk, each with its checksum, and
-reads that no cache answers. Each write tells its number and the server's own time over the second serial port."""
+reads that no cache answers: of what was written last, which is compared, and of the device. Each write tells its number and the server's
+own time over the second serial port."""
 
 import random
 import re
@@ -20,6 +21,7 @@ writer() {
         set -- $(sha256sum /run/load/data)
         if dd if=/run/load/data of=/var/load/$n bs=64k conv=fsync 2>/run/load/dd; then
             echo "$1  /var/load/$n" >>/run/load/sums
+            echo "$1  /var/load/$n" >/run/load/last
             read up _ </proc/uptime
             echo "@@write $n $up" >/dev/ttyS1
         else
@@ -29,11 +31,23 @@ writer() {
 }
 reader() {
     block=0
+    compared=0
     while [ -e /run/load/go ]; do
+        # Nothing is in it for the moment between two that were written.
+        if read -r sum path </run/load/last; then
+            if dd if=$path of=/run/load/back bs=64k iflag=direct 2>/run/load/read; then
+                set -- $(sha256sum /run/load/back)
+                [ "$1" = "$sum" ] || echo "$path is read as $1, and was written as $sum" >>/run/load/errors
+                compared=$((compared + 1))
+            else
+                cat /run/load/read >>/run/load/errors
+            fi
+        fi
         block=$(((block + 7919) % 8000))
         dd if=/dev/nbd0 of=/dev/null bs=64k count=4 skip=$block iflag=direct 2>/run/load/read || cat /run/load/read >>/run/load/errors
         sleep 0.1
     done
+    echo $compared >/run/load/compared
 }
 # What the supervisor says.
 speaker() {
@@ -43,7 +57,7 @@ speaker() {
 }
 trap '' HUP
 mkdir -p /run/load /var/load
-: >/run/load/go; : >/run/load/errors; : >/run/load/sums
+: >/run/load/go; : >/run/load/errors; : >/run/load/sums; : >/run/load/last
 speaker &
 speaker=$!
 writer &
@@ -103,6 +117,7 @@ class Load:
         absent(self.vm.run("dmesg"), IO_ERROR, "the kernel's log")
         if files_checked:
             self.vm.run("sync; echo 3 >/proc/sys/vm/drop_caches; sha256sum -c --quiet /run/load/sums", timeout=300)
+        check(int(self.vm.run("cat /run/load/compared")) > 0, "what was written was read again")
         count = int(self.vm.run("wc -l </run/load/sums"))
         check(count > 0, "something was written")
         return count

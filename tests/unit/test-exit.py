@@ -44,7 +44,8 @@ class Install(unittests.Programs):
             "$0" install
             cd {self.run_dir}/initramfs
             findmnt -nro FSTYPE,OPTIONS --target .
-            findmnt -nro FSTYPE,TARGET --mountpoint $PWD/proc
+            findmnt -nro FSTYPE,TARGET --mountpoint $PWD/dev
+            ls dev
             find . -xdev -printf '%m %U %p\\n'
             find . -xdev -type l -printf '%p %l\\n'
             df -k . | tail -1
@@ -62,7 +63,7 @@ class Install(unittests.Programs):
         for name in (".", "./oldroot", "./sys", "./dev", "./run", "./usr/bin/scaleway-exit"):
             self.assertRegex(out, rf"(?m)^755 0 {re.escape(name)}$")
         # Something is mounted on it, so no init unmounts it.
-        self.assertRegex(out, r"(?m)^proc /.*/proc$")
+        self.assertRegex(out, r"(?m)^devpts /.*/dev\nptmx$")
         for link, target in {"shutdown": "usr/bin/scaleway-exit", "bin/sh": "../usr/bin/scaleway-exit",
                              "sbin/kexec": "../usr/bin/scaleway-exit", "usr/sbin/xnbd-client": "../../usr/bin/scaleway-exit",
                              "usr/bin/scw-signal-state": "../../usr/bin/scaleway-exit"}.items():  # fmt: skip

@@ -77,7 +77,17 @@ def test_openrc(bench):
 @rows("D1")
 @options(timeout=600)
 def test_storage_gone(bench):
-    """For good, and without a word. What was written before is there."""
+    """For good, and without a word, as soon as the shutdown begins. What was written before is there."""
     server = ends.Server(bench)
     server.boot()
     server.goes_down("poweroff", "lost")
+
+
+@rows("D1")
+@options(timeout=600)
+def test_storage_gone_and_forgotten(bench):
+    """The same before the shutdown, and nothing of the root is in memory but what runs: systemd has to get as far as to leave the mark by which
+    the volume's supervisor ends the machine, without reading anything."""
+    server = ends.Server(bench, initrd="lean")
+    server.boot()
+    server.goes_down("poweroff", ends.Storage.COLD)
