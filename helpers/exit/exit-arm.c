@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "exit-arm.h"
+#include "exit-clock.h"
 #include "fd-util.h"
 #include "log.h"
 
@@ -18,7 +19,7 @@ static char sysrq_key(RebootVerb v) {
         return v == REBOOT_HALT ? '\0' : v == REBOOT_POWEROFF ? 'o' : 'b';
 }
 
-static bool in_first_pid_namespace(void) {
+bool in_first_pid_namespace(void) {
         struct stat st;
 
         return stat("/proc/self/ns/pid", &st) >= 0 && st.st_ino == PID_NAMESPACE_OF_INIT;
@@ -30,11 +31,11 @@ static int open_sysrq(RebootVerb v) {
 }
 
 static _noreturn_ void end_at(RebootVerb v, usec_t deadline, int sysrq_fd) {
-        usec_t now = now_usec();
         char key = sysrq_key(v);
 
         (void) mlockall(MCL_CURRENT | MCL_FUTURE);
-        if (now < deadline)
+        /* It may have been put off meanwhile. */
+        for (usec_t now; (now = exit_now()) < deadline;)
                 sleep_usec(deadline - now);
 
         if (sysrq_fd >= 0) {

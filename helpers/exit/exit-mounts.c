@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include "exit-clock.h"
 #include "exit-mounts.h"
 #include "exit-run.h"
 #include "fd-util.h"
@@ -12,16 +13,17 @@
 #include "log.h"
 #include "string-util.h"
 
-#define MOUNTINFO_MAX (1U << 20)
-#define MOUNTS_MAX 1024U
+#define MOUNTINFO_MAX (16U << 20)
+#define MOUNTS_MAX 1024U /* at a time */
 #define UNMOUNT_USEC (10 * USEC_PER_SEC) /* for one of them */
-#define ROUNDS_MAX 8U
+#define ROUNDS_MAX 32U
 
 /* What has become of one of them, from good to bad. */
 typedef enum Fate {
         FATE_UNMOUNTED,
         FATE_READ_ONLY, /* busy, but all is on the disk */
         FATE_FROZEN,    /* the same, with files that are open for writing */
+        FATE_WRITTEN,   /* all that was written is on the disk, but it may be written to */
         FATE_LOST,
 } Fate;
 
@@ -30,6 +32,7 @@ typedef struct MountList {
         MountLine mounts[MOUNTS_MAX];
         bool gone[MOUNTS_MAX]; /* by now */
         size_t n;
+        bool cut; /* there are more, outer ones */
 } MountList;
 
 bool mount_is_api(const char *type) {
@@ -115,6 +118,19 @@ static bool is_below(const char *path, const char *folder) {
 static void list_done(MountList *l) {
         l->text = mfree(l->text);
         l->n = 0;
+        l->cut = false;
+}
+
+/* The innermost ones come last and hold the others: of too many, those are what to begin with. */
+static void list_add(MountList *l, const MountLine *m) {
+        if (l->n == MOUNTS_MAX) {
+                l->n /= 2;
+                memmove(l->mounts, l->mounts + MOUNTS_MAX - l->n, l->n * sizeof(*l->mounts));
+                l->cut = true;
+        }
+
+        l->gone[l->n] = false;
+        l->mounts[l->n++] = *m;
 }
 
 static int list_read(const OldRoot *o, MountList *ret) {
@@ -126,7 +142,7 @@ static int list_read(const OldRoot *o, MountList *ret) {
         if (r < 0)
                 return r;
 
-        for (char *p = strtok_r(ret->text, "\n", &save); p && ret->n < MOUNTS_MAX; p = strtok_r(NULL, "\n", &save)) {
+        for (char *p = strtok_r(ret->text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
                 MountLine m;
 
                 if (mount_line_parse(p, &m) < 0 || !is_below(m.path, o->path))
@@ -134,8 +150,7 @@ static int list_read(const OldRoot *o, MountList *ret) {
                 /* Where nobody has put the old root elsewhere these are what we go on working with. */
                 if (streq(o->path, "/") && mount_is_api(m.type))
                         continue;
-                ret->gone[ret->n] = false;
-                ret->mounts[ret->n++] = m;
+                list_add(ret, &m);
         }
 
         return 0;
@@ -181,16 +196,22 @@ static int freeze(void *data) {
         return ioctl(fd, FIFREEZE, 0) < 0 ? -errno : 0;
 }
 
-static usec_t limit(usec_t deadline) {
-        return MIN(deadline, now_usec() + UNMOUNT_USEC);
+static int write_out(void *data) {
+        _cleanup_close_ int fd = -EBADF;
+        const MountLine *m = data;
+
+        fd = open(m->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 || syncfs(fd) < 0 ? -errno : 0;
 }
 
-/* Of file systems of one's own only: without a disk there is nothing to be made whole. */
-static Fate make_whole(MountLine *m, usec_t deadline) {
+static usec_t limit(usec_t deadline) {
+        return MIN(deadline, exit_now() + UNMOUNT_USEC);
+}
+
+/* As good as unmounted, of file systems of one's own: without a disk there is nothing to be made whole. */
+static Fate end_writing(MountLine *m, usec_t deadline) {
         int r;
 
-        if (m->read_only)
-                return FATE_READ_ONLY;
         if (is_network(m->type))
                 return FATE_LOST;
 
@@ -204,6 +225,39 @@ static Fate make_whole(MountLine *m, usec_t deadline) {
                 return FATE_FROZEN;
         log_error_errno(r, "Cannot finish '%s' (%s): %m", m->path, m->type);
         return FATE_LOST;
+}
+
+static Fate make_whole(MountLine *m, usec_t deadline) {
+        Fate f;
+
+        if (m->read_only)
+                return FATE_READ_ONLY;
+        f = end_writing(m, deadline);
+        if (f == FATE_LOST && run_limited(write_out, m, limit(deadline)) >= 0)
+                f = FATE_WRITTEN;
+        return f;
+}
+
+static const char *fate_to_string(Fate f) {
+        switch (f) {
+        case FATE_READ_ONLY:
+                return "read-only instead";
+        case FATE_FROZEN:
+                return "frozen instead";
+        case FATE_WRITTEN:
+                return "written, but not finished";
+        default:
+                return "and not finished";
+        }
+}
+
+/* Without knowing what is mounted: what matters most. */
+static bool finish_root(const OldRoot *o, usec_t deadline) {
+        MountLine root = { .path = (char *) o->path, .type = (char *) "the old root" };
+        Fate f = make_whole(&root, deadline);
+
+        log_error("Not all mounts are known; '%s' itself: %s.", o->path, fate_to_string(f));
+        return f != FATE_LOST;
 }
 
 /* True if something with data is mounted below the one with that number. */
@@ -249,7 +303,7 @@ static int unmount_rounds(const OldRoot *o, MountList *l, usec_t deadline) {
                         l->gone[i] = !streq(l->mounts[i].path, "/") && unmount_one(l, i, deadline) >= 0;
                         changed = changed || l->gone[i];
                 }
-                if (!changed || now_usec() >= deadline)
+                if (!changed || exit_now() >= deadline)
                         break;
         }
 
@@ -267,6 +321,8 @@ bool old_root_unmount(const OldRoot *o, usec_t deadline) {
         r = unmount_rounds(o, &l, deadline);
         if (r < 0) {
                 log_error_errno(r, "Cannot read /proc/self/mountinfo: %m");
+                list_done(&l);
+                (void) finish_root(o, deadline);
                 return false;
         }
 
@@ -279,10 +335,7 @@ bool old_root_unmount(const OldRoot *o, usec_t deadline) {
                         if (f == FATE_LOST)
                                 whole = false;
                         if (!streq(m->path, "/"))
-                                log_warning("'%s' (%s) is still in use, %s.", m->path, m->type,
-                                            f == FATE_LOST     ? "and not finished"
-                                            : f == FATE_FROZEN ? "frozen instead"
-                                                               : "read-only instead");
+                                log_warning("'%s' (%s) is still in use, %s.", m->path, m->type, fate_to_string(f));
                         /* Nobody needs to see it any more; but to let go of a frozen one would wait for it to thaw. */
                         if (f == FATE_FROZEN)
                                 continue;
@@ -290,6 +343,9 @@ bool old_root_unmount(const OldRoot *o, usec_t deadline) {
                 if (!streq(o->path, "/"))
                         (void) !run_limited(detach, m, limit(deadline));
         }
+
+        if (l.cut && !finish_root(o, deadline))
+                whole = false;
 
         list_done(&l);
         return whole;

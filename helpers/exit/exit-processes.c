@@ -121,15 +121,27 @@ int processes_end(pid_t self, usec_t deadline) {
         return r;
 }
 
-void processes_stop_ancestors(void) {
+static void signal_ancestors(int signal) {
         pid_t ancestors[ANCESTORS_MAX];
         size_t n = find_ancestors(getpid(), ancestors);
 
         for (size_t i = 0; i < n; i++)
-                (void) kill(ancestors[i], SIGSTOP);
+                (void) kill(ancestors[i], signal);
+}
+
+void processes_stop_ancestors(void) {
+        signal_ancestors(SIGSTOP);
+}
+
+void processes_continue_ancestors(void) {
+        signal_ancestors(SIGCONT);
+}
+
+bool process_is_supervisor(uint64_t pid) {
+        return pid > 1 && pid <= INT32_MAX && is_named((pid_t) pid, "@xnbd-client");
 }
 
 void processes_end_supervisor(pid_t pid) {
-        if (pid > 1 && is_named(pid, "@xnbd-client"))
+        if (pid > 1 && process_is_supervisor((uint64_t) pid))
                 (void) kill(pid, SIGKILL);
 }

@@ -14,5 +14,12 @@ _must_check_ int processes_end(pid_t self, usec_t deadline);
 /* Stops those that this one was started by, but for the first one: they would go on with the root gone. */
 void processes_stop_ancestors(void);
 
-/* Ends the process if it is a supervisor of an NBD volume: '@' and xnbd-client in its name. */
+/* Lets them go on, as nothing came of it. */
+void processes_continue_ancestors(void);
+
+/* True if the process that a record names lives and is a supervisor of an NBD volume, root's and called "@xnbd-client": when
+ * that one has ended, another one may have got its number. */
+bool process_is_supervisor(uint64_t pid);
+
+/* Ends the process if it is one. */
 void processes_end_supervisor(pid_t pid);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exit-clock.h"
 #include "exit-run.h"
 #include "fd-util.h"
 #include "poll-util.h"
@@ -33,18 +34,18 @@ static int wait_for_child(pid_t pid, usec_t deadline) {
         int r;
 
         while (!collect(pid, &r)) {
-                usec_t now = now_usec();
+                usec_t now = exit_now();
 
                 if (now >= deadline)
                         return -ETIMEDOUT;
-                if (now >= idle) {
+                if (now_usec() >= idle) {
                         if (run_idle)
                                 run_idle();
                         idle = now_usec() + USEC_PER_SEC;
                 }
 
                 if (fd >= 0)
-                        (void) poll_readable(fd, MIN(deadline, idle));
+                        (void) poll_readable(fd, MIN(now_usec() + (deadline - now), idle));
                 else
                         sleep_usec(PAUSE_USEC);
         }

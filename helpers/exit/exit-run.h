@@ -10,6 +10,6 @@
 extern void (*run_idle)(void);
 
 /* f(data), which returns 0 or a negative errno, in a child. Returns what f returned, -ETIMEDOUT if it had not by the
- * deadline (of now_usec(); the child is told to end and left to itself), -ECANCELED if a signal ended it, or another
+ * deadline (of exit_now(); the child is told to end and left to itself), -ECANCELED if a signal ended it, or another
  * negative errno. */
 _must_check_ int run_limited(int (*f)(void *data), void *data, usec_t deadline);

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "exit-clock.h"
 #include "exit-processes.h"
 #include "exit-run.h"
 #include "exit-volumes.h"
@@ -35,7 +35,7 @@ static void read_volume(unsigned index, ExitVolume *v) {
                 return;
 
         v->link = record.link;
-        v->supervisor = record.pid > 1 && kill((pid_t) record.pid, 0) >= 0 ? (pid_t) record.pid : 0;
+        v->supervisor = process_is_supervisor(record.pid) ? (pid_t) record.pid : 0;
         v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;
@@ -98,6 +98,16 @@ static bool is_down(const ExitVolume *v) {
         return v->attached && !v->lost && v->link == NBD_LINK_DOWN;
 }
 
+bool volumes_one_is_down(const ExitVolumes *v) {
+        assert(v);
+
+        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++)
+                if (v->nbd[i].lost || is_down(&v->nbd[i]))
+                        return true;
+
+        return false;
+}
+
 static bool is_waited_for(const ExitVolume *v, bool long_dead) {
         return is_down(v) && v->supervisor > 0 && (long_dead || !v->long_dead);
 }
@@ -106,7 +116,7 @@ void volumes_wait(ExitVolumes *v, usec_t deadline_long_dead, usec_t deadline) {
         usec_t next_repair = 0;
 
         for (;;) {
-                usec_t now = now_usec();
+                usec_t now = exit_now();
                 bool waiting = false;
 
                 volumes_read(v);
@@ -142,7 +152,7 @@ static void end_connection(ExitVolume *v, unsigned index, usec_t deadline) {
         int r;
 
         processes_end_supervisor(v->supervisor);
-        r = run_limited(disconnect, &index, MIN(deadline, now_usec() + DISCONNECT_USEC));
+        r = run_limited(disconnect, &index, MIN(deadline, exit_now() + DISCONNECT_USEC));
         if (r < 0)
                 log_error_errno(r, "nbd%u: the kernel does not disconnect it: %m", index);
 }
@@ -191,7 +201,7 @@ void volumes_detach(ExitVolumes *v, usec_t deadline) {
         for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
                 if (!v->nbd[i].attached || v->nbd[i].lost)
                         continue;
-                r = run_limited(flush, &i, MIN(deadline, now_usec() + FLUSH_USEC));
+                r = run_limited(flush, &i, MIN(deadline, exit_now() + FLUSH_USEC));
                 if (r < 0)
                         log_error_errno(r, "nbd%u: cannot write what is left: %m", i);
         }

@@ -29,10 +29,13 @@ void volumes_read(ExitVolumes *v);
 /* Mends the way to each server that cannot be reached. Says what it has mended. */
 void volumes_repair(ExitVolumes *v);
 
-/* Waits until each volume has its link, at most up to the deadline (of now_usec()), mending the ways meanwhile. A
+/* Waits until each volume has its link, at most up to the deadline (of exit_now()), mending the ways meanwhile. A
  * volume that nobody connects again is not waited for; one whose link has been dead for long only up to the first
  * deadline. */
 void volumes_wait(ExitVolumes *v, usec_t deadline_long_dead, usec_t deadline);
+
+/* True if one of them has no link, or has been given up. */
+bool volumes_one_is_down(const ExitVolumes *v);
 
 /* Ends the connections of those whose link is down by now: whoever waits for them gets an error, and goes on. Returns
  * how many. */

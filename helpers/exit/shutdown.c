@@ -18,6 +18,7 @@
 
 #include "applet.h"
 #include "exit-arm.h"
+#include "exit-clock.h"
 #include "exit-mapper.h"
 #include "exit-mounts.h"
 #include "exit-processes.h"
@@ -33,12 +34,13 @@
 #define OLD_ROOT "/oldroot"
 #define SWAPS_MAX 65536U
 
-/* Of a minute: what is counted from the start, and what a step may take. */
+/* Of a minute of exit-clock.h: what is counted from the start, and what a step may take. */
 #define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
 #define LINKS_USEC (10 * USEC_PER_SEC)
 #define GIVE_UP_USEC (8 * USEC_PER_SEC)
 #define PROCESSES_USEC (3 * USEC_PER_SEC)
 #define SWAP_USEC (8 * USEC_PER_SEC)
+#define SYNC_USEC (10 * USEC_PER_SEC)
 #define UNMOUNT_USEC (40 * USEC_PER_SEC)
 #define DETACH_USEC (48 * USEC_PER_SEC)
 #define END_USEC (53 * USEC_PER_SEC)
@@ -70,10 +72,18 @@ static int swap_off(void *data) {
         return r;
 }
 
-/* Whoever waits for a server while something is written has it mended meanwhile. */
+/* All disks at once, so that what cannot be unmounted later has been written, and the others are quick. */
+static int sync_all(void *data) {
+        if (in_first_pid_namespace())
+                sync();
+        return 0;
+}
+
+/* Whoever waits for a server while something is written has it mended meanwhile, and gets time as long as it takes something. */
 static void mend(void) {
         volumes_read(&volumes);
         volumes_repair(&volumes);
+        exit_clock_look("/proc/meminfo", !volumes_one_is_down(&volumes), now_usec());
 }
 
 static void run_step(const char *what, int (*f)(void *), void *data, usec_t deadline) {
@@ -100,15 +110,16 @@ static void go_down(const OldRoot *o, usec_t begin) {
         tell_supervisors();
         volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
-        (void) volumes_give_up(&volumes, now_usec() + GIVE_UP_USEC);
+        (void) volumes_give_up(&volumes, exit_now() + GIVE_UP_USEC);
 
-        run_step("end all processes", end_processes, &self, now_usec() + PROCESSES_USEC + USEC_PER_SEC);
-        run_step("switch swap space off", swap_off, NULL, now_usec() + SWAP_USEC);
+        run_step("end all processes", end_processes, &self, exit_now() + PROCESSES_USEC + USEC_PER_SEC);
+        run_step("switch swap space off", swap_off, NULL, exit_now() + SWAP_USEC);
+        run_step("write all", sync_all, NULL, MIN(begin + UNMOUNT_USEC, exit_now() + SYNC_USEC));
         (void) old_root_unmount(o, begin + UNMOUNT_USEC);
         if (volumes_give_up(&volumes, begin + DETACH_USEC) > 0)
                 old_root_detach(o, begin + DETACH_USEC);
         run_step("remove all mappings of the device mapper", mapper_remove_all, NULL,
-                 MIN(begin + DETACH_USEC, now_usec() + SWAP_USEC));
+                 MIN(begin + DETACH_USEC, exit_now() + SWAP_USEC));
         volumes_detach(&volumes, begin + END_USEC);
 }
 
@@ -116,7 +127,8 @@ static void go_down(const OldRoot *o, usec_t begin) {
 static int find_old_root(OldRoot *ret) {
         const char *pivot = getenv("DO_PIVOT");
 
-        if (path_is_mount_point(OLD_ROOT) > 0) {
+        /* Only systemd-shutdown has pivoted. What else is mounted there is a mount like others, and the root is "/". */
+        if (getpid() == 1 && path_is_mount_point(OLD_ROOT) > 0) {
                 ret->path = OLD_ROOT;
                 return 0;
         }
@@ -163,7 +175,7 @@ static void set_up_process(void) {
 
 int shutdown_applet(int argc, char *argv[]) {
         RebootVerb v = argc > 1 ? reboot_verb_from_string(argv[1]) : REBOOT_HALT;
-        usec_t begin = now_usec();
+        usec_t begin = exit_now();
         OldRoot o;
         int r;
 
@@ -171,6 +183,10 @@ int shutdown_applet(int argc, char *argv[]) {
                 puts("DO_PIVOT=1 shutdown [halt|kexec|poweroff|reboot]\n\n"
                      "Unmounts all file systems, detaches all NBD volumes and ends the machine.");
                 return EXIT_SUCCESS;
+        }
+        if (geteuid() != 0) {
+                log_error("Only root ends the machine.");
+                return EXIT_FAILURE;
         }
         if (find_old_root(&o) < 0) {
                 log_error("This ends the machine. Use the system's own commands, or say DO_PIVOT=1.");
@@ -182,6 +198,9 @@ int shutdown_applet(int argc, char *argv[]) {
                 log_error("There is no way down that is called '%s', halting.", argv[1]);
                 v = REBOOT_HALT;
         }
+        r = exit_clock_open();
+        if (r < 0)
+                log_error_errno(r, "Servers that take long get no more time: %m");
         r = exit_arm(v, begin + END_USEC, argv[0]);
         if (r < 0)
                 log_error_errno(r, "Nobody will end this if it hangs: %m");
@@ -193,7 +212,12 @@ int shutdown_applet(int argc, char *argv[]) {
         r = reboot_now(v);
         log_error_errno(r, "The kernel does not %s: %m", reboot_verb_to_string(v));
 
-        /* The first process must not end. */
+        /* The first process must not end. Whoever has started this by hand gets to know that it has failed, and may have a better way;
+         * that of exit_arm() is still to come. */
+        if (getpid() != 1) {
+                processes_continue_ancestors();
+                return EXIT_FAILURE;
+        }
         for (;;)
                 sleep_usec(USEC_PER_SEC);
 }

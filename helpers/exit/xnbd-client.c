@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -14,6 +13,7 @@
 #include "applet.h"
 #include "attach.h"
 #include "detach.h"
+#include "exit-processes.h"
 #include "fd-util.h"
 #include "http-util.h"
 #include "log.h"
@@ -58,7 +58,7 @@ static int open_status(const XnbdArguments *a, unsigned *ret_index, NbdStatus *r
 static uint64_t client_pid(unsigned index, const NbdStatus *s) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
 
-        if (nbd_record_read(index, &record) >= 0 && record.pid > 0 && record.pid <= INT32_MAX && kill((pid_t) record.pid, 0) >= 0)
+        if (nbd_record_read(index, &record) >= 0 && process_is_supervisor(record.pid))
                 return record.pid;
 
         return s->pid;

@@ -39,7 +39,7 @@ static int nbd_unit_write(const Boot *b, UnitFile *u, unsigned index) {
         return unit_file_write(u, b->unit_fd, path);
 }
 
-/* The supervisors have to know of a shutdown: nbd/shutdown-watch.h. The targets mean nothing in the initrd, where the units have a condition. */
+/* The supervisors have to know of a shutdown: nbd/shutdown-watch.h. One of the initrd is one as well. */
 static int announce_shutdown(const Boot *b) {
         static const char *const copied[] = { "scaleway-shutdown@.service", "scaleway-shutdown@.socket" };
         static const char *const verbs[] = { "halt", "kexec", "poweroff", "reboot" };

@@ -2,15 +2,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <utmp.h>
 
 #include "fd-util.h"
+#include "fileio.h"
 #include "log.h"
 #include "paths.h"
 #include "shutdown-watch.h"
 #include "string-util.h"
 
 #define UTMP_RECORDS_MAX 4096U
+#define SOFTLEVEL_MAX 256U
 
 int shutdown_watch_open(ShutdownWatch *w) {
         _cleanup_free_ char *path = NULL;
@@ -35,16 +38,29 @@ static bool exists(const ShutdownWatch *w, const char *path) {
         return faccessat(w->run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
+static bool is_newer(struct timespec a, struct timespec b) {
+        return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* The newest one counts: that of a shutdown which was cancelled stays. */
 static RebootVerb verb_of_systemd(const ShutdownWatch *w) {
+        RebootVerb verb = _REBOOT_VERB_INVALID;
+        struct timespec newest = {};
         char path[64];
 
         for (int i = 0; i < _REBOOT_VERB_MAX; i++) {
+                struct stat st;
+
                 (void) snprintf(path, sizeof(path), "%s/%s", RUN_SHUTDOWN_DIR, reboot_verb_to_string((RebootVerb) i));
-                if (exists(w, path))
-                        return (RebootVerb) i;
+                if (fstatat(w->run_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                if (verb < 0 || is_newer(st.st_mtim, newest)) {
+                        verb = (RebootVerb) i;
+                        newest = st.st_mtim;
+                }
         }
 
-        return _REBOOT_VERB_INVALID;
+        return verb;
 }
 
 /* utmp(5): init notes the runlevel as the process number of one record. */
@@ -68,6 +84,19 @@ static RebootVerb verb_of_sysvinit(const ShutdownWatch *w) {
         return _REBOOT_VERB_INVALID;
 }
 
+/* The runlevel that OpenRC is in or on its way to. It is noted when the first service is stopped and stays to the very end; rc.stopping
+ * beside it is neither: it comes with each change of the runlevel, and goes before the last services are started. "reboot" is what
+ * old ones have. Else it does not say what for, and a machine that comes back is the one that can be helped. */
+static RebootVerb verb_of_openrc(const ShutdownWatch *w) {
+        _cleanup_free_ char *level = NULL;
+
+        if (read_file_at(w->run_fd, "openrc/softlevel", SOFTLEVEL_MAX, &level, NULL) < 0)
+                return _REBOOT_VERB_INVALID;
+        level[strcspn(level, "\n")] = '\0';
+
+        return streq(level, "shutdown") || streq(level, "reboot") ? REBOOT_REBOOT : _REBOOT_VERB_INVALID;
+}
+
 RebootVerb shutdown_watch_verb(const ShutdownWatch *w) {
         RebootVerb v;
 
@@ -78,10 +107,7 @@ RebootVerb shutdown_watch_verb(const ShutdownWatch *w) {
         v = verb_of_systemd(w);
         if (v < 0)
                 v = verb_of_sysvinit(w);
-        /* OpenRC does not say what for; a machine that comes back is the one that can be helped. */
-        if (v < 0 && exists(w, "openrc/rc.stopping"))
-                v = REBOOT_REBOOT;
-        return v;
+        return v < 0 ? verb_of_openrc(w) : v;
 }
 
 bool shutdown_watch_check(ShutdownWatch *w, bool link_is_down, usec_t now) {

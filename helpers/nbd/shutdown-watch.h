@@ -22,7 +22,7 @@ _must_check_ int shutdown_watch_open(ShutdownWatch *w);
 void shutdown_watch_done(ShutdownWatch *w);
 
 /* What the system is about to do, or _REBOOT_VERB_INVALID: the FIFO that systemd has made for
- * scaleway-shutdown@VERB.socket, OpenRC's mark, the runlevel that sysvinit has noted. Once the way back has begun it is
+ * scaleway-shutdown@VERB.socket, the runlevel that sysvinit or OpenRC has noted. Once the way back has begun it is
  * that one's affair: _REBOOT_VERB_INVALID. */
 RebootVerb shutdown_watch_verb(const ShutdownWatch *w);
 

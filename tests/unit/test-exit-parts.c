@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "exit-mounts.h"
 #include "exit-arm.h"
+#include "exit-clock.h"
+#include "exit-mounts.h"
 #include "exit-run.h"
 #include "test.h"
 
@@ -160,7 +164,146 @@ static void test_mount_lines(void) {
         ASSERT_FALSE(mount_is_api("fuse"));
 }
 
+/* In a mount namespace of its own, with a small file system in dir. */
+static int in_own_mounts(int (*f)(const char *dir)) {
+        char dir[] = "/tmp/test-exit-parts-XXXXXX";
+        pid_t pid;
+        int status;
+
+        ASSERT_TRUE(mkdtemp(dir));
+        pid = fork();
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0) {
+                ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+                ASSERT_EQ(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+                ASSERT_EQ(mount("none", dir, "tmpfs", 0, NULL), 0);
+                _exit(f(dir));
+        }
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_EQ(rmdir(dir), 0);
+        ASSERT_TRUE(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static bool is_read_only(const char *path) {
+        struct statvfs st;
+
+        ASSERT_EQ(statvfs(path, &st), 0);
+        return st.f_flag & ST_RDONLY;
+}
+
+/* The list of mounts is not there: the root at least is finished. */
+static int without_proc(const char *dir) {
+        const OldRoot o = { .path = dir };
+
+        ASSERT_FALSE(is_read_only(dir));
+        ASSERT_EQ(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+        ASSERT_FALSE(old_root_unmount(&o, now_usec() + 10 * USEC_PER_SEC));
+        ASSERT_TRUE(is_read_only(dir));
+        return EXIT_SUCCESS;
+}
+
+/* Each holds the one that it lies in, and the text is long as well. */
+static int many_mounts(const char *dir) {
+        char path[4096], options[512], *end;
+        OldRoot o = { .path = path };
+
+        ASSERT_EQ(chdir(dir), 0);
+        for (size_t i = 0; i < 4; i++)
+                ASSERT_EQ(mkdir((const char *const[]){ "lower", "lower/a", "upper", "work" }[i], 0755), 0);
+        end = path + snprintf(path, sizeof(path), "%s/root", dir);
+        ASSERT_EQ(mkdir(path, 0755), 0);
+        (void) snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir);
+        if (mount("overlay", path, "overlay", 0, options) < 0)
+                return 77;
+        for (size_t i = 0; i < 1100; i++) {
+                char root[256];
+
+                (void) snprintf(root, sizeof(root), "%s/root", dir);
+                end = stpcpy(end, "/a");
+                ASSERT_EQ(mount(root, path, NULL, MS_BIND, NULL), 0);
+        }
+
+        path[strlen(dir) + strlen("/root")] = '\0';
+        ASSERT_TRUE(old_root_unmount(&o, now_usec() + 40 * USEC_PER_SEC));
+        ASSERT_EQ(umount2(path, UMOUNT_NOFOLLOW), -1);
+        ASSERT_EQ(errno, EINVAL);
+        return EXIT_SUCCESS;
+}
+
+static char meminfo[] = "/tmp/test-exit-parts-XXXXXX";
+
+/* How much later the end is by that. */
+static usec_t look(unsigned dirty, unsigned writeback, bool links_are_up, usec_t now) {
+        usec_t before = exit_now();
+        FILE *f = fopen(meminfo, "we");
+
+        ASSERT_TRUE(f);
+        fprintf(f, "MemTotal: 3924 kB\nSwapFree: 0 kB\nDirty: %10u kB\nWriteback: %u kB\nWritebackTmp: 7 kB\n", dirty, writeback);
+        ASSERT_EQ(fclose(f), 0);
+        exit_clock_look(meminfo, links_are_up, now);
+        /* Whole seconds: some of a second has gone meanwhile. */
+        return (before + USEC_PER_SEC / 2 - exit_now()) / USEC_PER_SEC;
+}
+
+static void write_on_for_a_second(void) {
+        char name[] = "/shutdown";
+
+        ASSERT_OK(exit_arm(REBOOT_REBOOT, exit_now() + USEC_PER_SEC / 2, name));
+        ASSERT_EQ(look(2000, 0, false, 1 * USEC_PER_SEC), 0);
+        ASSERT_EQ(look(2000, 0, true, 1 * USEC_PER_SEC), 0);
+        ASSERT_EQ(look(1000, 0, true, 2 * USEC_PER_SEC), 1);
+        (void) hang(NULL);
+}
+
+static void test_clock(void) {
+        usec_t now = now_usec();
+        int fd = mkstemp(meminfo);
+
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_EQ(close(fd), 0);
+        ASSERT_OK(exit_clock_open());
+        ASSERT_TRUE(now_usec() - exit_now() < USEC_PER_SEC / 2);
+
+        /* It is measured against what was seen before. */
+        ASSERT_EQ(look(900000, 100000, true, now), 0);
+        ASSERT_EQ(look(850000, 100000, true, now += USEC_PER_SEC), 1);
+        /* From the one to the other is no progress, nor is more, nor a trifle. */
+        ASSERT_EQ(look(800000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(900000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(800000, 149990, true, now += USEC_PER_SEC), 0);
+        /* In bursts: the whole time since the last one. Longer ones are half a failure. */
+        ASSERT_EQ(look(700000, 150000, true, now += USEC_PER_SEC), 4);
+        ASSERT_EQ(look(600000, 150000, true, now += 100 * USEC_PER_SEC), 5);
+        /* With a link down nothing is put off, whatever else is written; nor by the first look after that. */
+        ASSERT_EQ(look(500000, 150000, false, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(400000, 150000, false, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(300000, 150000, true, now += USEC_PER_SEC), 0);
+        ASSERT_EQ(look(250000, 150000, true, now += USEC_PER_SEC), 1);
+        /* Without the file neither. */
+        exit_clock_look("/nonexistent/meminfo", true, now += USEC_PER_SEC);
+        ASSERT_EQ(look(200000, 150000, true, now += USEC_PER_SEC), 0);
+
+        /* There is an end to it. */
+        ASSERT_EQ(look(4000000, 0, false, now += USEC_PER_SEC), 0);
+        for (unsigned left = 4000000; left > 0; left -= 10000)
+                (void) look(left, 0, true, now += USEC_PER_SEC);
+        now = now_usec();
+        ASSERT_TRUE(now - exit_now() <= EXIT_CLOCK_MAX_USEC);
+        ASSERT_TRUE(now_usec() - exit_now() >= EXIT_CLOCK_MAX_USEC);
+
+        /* What waits by this clock waits on. */
+        ASSERT_OK(exit_clock_open());
+        now = now_usec();
+        ASSERT_EQ(end_of_in_child(write_on_for_a_second), SIGHUP);
+        ASSERT_TRUE(now_usec() >= now + 1500 * USEC_PER_MSEC);
+        ASSERT_TRUE(now_usec() < now + 4 * USEC_PER_SEC);
+        ASSERT_EQ(unlink(meminfo), 0);
+}
+
 int main(void) {
+        int status;
+
         if (geteuid() != 0)
                 return 77;
 
@@ -168,5 +311,11 @@ int main(void) {
         test_mount_lines();
         test_run_limited();
         test_reboot();
+        ASSERT_EQ(in_own_mounts(without_proc), EXIT_SUCCESS);
+        status = in_own_mounts(many_mounts);
+        ASSERT_TRUE(status == EXIT_SUCCESS || status == 77);
+        if (status == 77)
+                fputs("There is no overlay here: many mounts are not tested.\n", stderr);
+        test_clock();
         return EXIT_SUCCESS;
 }

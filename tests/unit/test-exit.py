@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,19 @@ class Install(unittests.Programs):
         self.call("scaleway-exit", "shutdown", "reboot", status=1, DO_PIVOT="0")
         self.call("scaleway-exit", "shutdown", "--help")
         self.call("scaleway-exit", "nothing", status=1)
+
+    def test_root_alone(self):
+        """Anybody else would only kill all that he has running."""
+        program = self.directory / "scaleway-exit"
+        shutil.copy2(self.build / "scaleway-exit", program)
+        self.directory.chmod(0o755)
+        bystander = subprocess.Popen(["sleep", "100"], user=54321)
+        self.addCleanup(bystander.wait)
+        self.addCleanup(bystander.kill)
+        done = subprocess.run([program, "shutdown", "reboot"], env={"DO_PIVOT": "1"}, user=54321, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+        self.assertIn("Only root", done.stderr)
+        self.assertIsNone(bystander.poll())
 
     def test_is_static(self):
         if subprocess.run(["grep", "-q", "__asan", self.build / "scaleway-exit"]).returncode == 0:
@@ -208,10 +222,45 @@ class Shutdown(unittests.Programs):
         self.assertRegex(out, r"'/oldroot/merged' \(overlay\) is still in use, read-only instead")
         out = self.go("reboot", prepare=prepare + self.beside("@holds", script.format("3>file")) + "sleep 0.5\n")
         self.assertRegex(out, r"Cannot finish '/oldroot/merged' \(overlay\)")
+        self.assertRegex(out, r"'/oldroot/merged' \(overlay\) is still in use, written, but not finished")
         self.assertLess(self.seconds, 30)
 
     def test_by_hand(self):
         """DO_PIVOT=1, with an init that is the first process, and the script that has called it waiting."""
+        done = self.by_hand("""
+            sh -c 'sleep 1000 & env -i DO_PIVOT=1 "$(command -v chroot)" . /shutdown reboot; sleep 1000' &
+            wait
+            sleep 1000
+            """)
+        self.assertEqual(done.returncode, REBOOT, done.stderr)
+        self.assertIn("All services are down: reboot.", done.stderr)
+
+    def test_oldroot_of_a_running_system(self):
+        """What somebody has mounted there is no old root: without DO_PIVOT=1 nothing happens, and with it "/" is what goes down."""
+        done = self.by_hand("""
+            mkdir oldroot
+            mount -t tmpfs none oldroot
+            chroot . /shutdown poweroff && exit 7
+            touch run/alive
+            chroot . /shutdown && exit 7
+            exit 0
+            """)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.shared / "alive").exists())
+        self.assertNotIn("All services are down", done.stderr)
+
+    def test_kernel_does_not_end_it(self):
+        """The caller, which was stopped, gets to know it."""
+        done = self.by_hand("""
+            sh -c 'DO_PIVOT=1 setpriv --bounding-set=-sys_boot chroot . /shutdown reboot; echo "came back: $?"' &
+            wait
+            """)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("came back: 1", done.stdout)
+        self.assertIn("The kernel does not reboot", done.stderr)
+
+    def by_hand(self, commands):
+        """The first process of the namespaces runs them, in a root that has no old one."""
         program = self.build / "scaleway-exit"
         script = f"""
             set -eu
@@ -221,13 +270,9 @@ class Shutdown(unittests.Programs):
             cp {program} shutdown
             mount -t proc proc proc
             mount --bind {self.shared} run
-            sh -c 'sleep 1000 & env -i DO_PIVOT=1 "$(command -v chroot)" . /shutdown reboot; sleep 1000' &
-            wait
-            sleep 1000
+            {commands}
             """
-        done = subprocess.run([*NAMESPACES, "sh", "-c", script], capture_output=True, text=True, timeout=90)
-        self.assertEqual(done.returncode, REBOOT, done.stderr)
-        self.assertIn("All services are down: reboot.", done.stderr)
+        return subprocess.run([*NAMESPACES, "sh", "-c", script], capture_output=True, text=True, timeout=90)
 
     def test_network_is_mended(self):
         """D3. The NIC is down and has lost its address and route; whoever is responsible for the link connects as soon as there is a way."""
@@ -242,6 +287,34 @@ class Shutdown(unittests.Programs):
         self.assertNotIn("does not answer", out)
         self.assertLess(self.seconds, 20)
         self.assertEqual(json.loads((self.shared / "scaleway/nbd/0.json").read_text())["link"], "up")
+
+    def slow(self, link):
+        """Seconds of an end in which one step hangs, and for some seconds there is less and less to be written."""
+        self.volume(0, link=link)
+        self.volume(1, link="up")
+        writer = self.beside("@writes", """
+            for left in 900000 800000 700000 600000 500000 400000 300000 200000 100000; do
+                printf 'MemTotal: 1 kB\\nDirty: %s kB\\nWriteback: 0 kB\\n' $left >run/meminfo
+                read -t 1 x <>run/nothing
+            done
+            read x <>run/nothing
+            """)  # fmt: skip
+        self.go("reboot", prepare=NICS + """
+            mkfifo run/fifo run/nothing
+            cp /proc/meminfo run/meminfo
+            mount --bind run/meminfo proc/meminfo
+            mount --bind run/fifo proc/swaps
+            """ + writer)  # fmt: skip
+        return self.seconds
+
+    def test_slow_server(self):
+        """It is given time beyond the eight seconds of the step."""
+        self.assertGreater(self.slow("up"), 13)
+        self.assertLess(self.seconds, 30)
+
+    def test_slow_server_and_dead_one(self):
+        """All limits are what they are."""
+        self.assertLess(self.slow("down"), 12.5)
 
     def test_link_stays_dead(self):
         """Ten seconds for the one that is looked after, and then without. The other one has nobody who would connect it."""
@@ -267,6 +340,13 @@ class Shutdown(unittests.Programs):
         """A supervisor that is no more is not waited for."""
         self.volume(0, supervisor=12345678)
         self.go("reboot", prepare=NICS)
+        self.assertLess(self.seconds, 8)
+
+    def test_pid_of_another_one(self):
+        """Neither is one that happens to have the number of the supervisor that was."""
+        self.volume(0, supervisor=12345678)
+        out = self.go("reboot", prepare=NICS + self.beside("@keeps-storage", "sleep 1000; true") + self.IS_SUPERVISOR)
+        self.assertIn("nbd0: the server does not answer, going on without it", out)
         self.assertLess(self.seconds, 8)
 
     def test_nfs(self):

@@ -504,14 +504,21 @@ class Xnbd(unittest.TestCase):
         """0 and the pid of who looks after it, 2 if it is free, something else if it is no such device."""
         self.device(0, pid=321, size=2048)
         self.device(1, size=0)
+        supervisor = subprocess.Popen(['@xnbd-client', '100'], executable='/bin/sleep')
+        self.addCleanup(supervisor.wait)
+        self.addCleanup(supervisor.kill)
         self.device(2, pid=321, size=2048)
-        self.record(2, pid=os.getpid())
+        self.record(2, pid=supervisor.pid)
+        told = supervisor.pid if os.geteuid() == 0 else 321  # nobody but root looks after volumes
         self.device(3, pid=321, size=2048)
         self.record(3, pid=0x7ffffffe)
+        # Somebody else who has got its number.
+        self.device(4, pid=321, size=2048)
+        self.record(4, pid=os.getpid())
         os.symlink('/dev/nbd2p1', self.directory.name + '/link')
         for arguments, answer in ((('-c', '/dev/nbd0'), (0, '321\n', '')), (('--check', '/dev/nbd0'), (0, '321\n', '')), (('--check=/dev/nbd0p1',), (0, '321\n', '')),
-                                  (('-c', '/dev/nbd2'), (0, f'{os.getpid()}\n', '')), (('-c', self.directory.name + '/link'), (0, f'{os.getpid()}\n', '')),
-                                  (('-c', '/dev/nbd3'), (0, '321\n', '')), (('-c', '/dev/nbd1'), (2, '', '')), (('-c', '/dev/nbd15'), (2, '', ''))):
+                                  (('-c', '/dev/nbd2'), (0, f'{told}\n', '')), (('-c', self.directory.name + '/link'), (0, f'{told}\n', '')),
+                                  (('-c', '/dev/nbd3'), (0, '321\n', '')), (('-c', '/dev/nbd4'), (0, '321\n', '')), (('-c', '/dev/nbd1'), (2, '', '')), (('-c', '/dev/nbd15'), (2, '', ''))):
             with self.subTest(arguments):
                 self.assertEqual(self.xnbd(*arguments), answer)
         for name in '/dev/nbd16', '/dev/null', 'nbd0', '0', '', '/dev/nbd':

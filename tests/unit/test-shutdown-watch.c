@@ -35,6 +35,17 @@ static void drop(const char *name) {
         ASSERT_EQ(unlink(path), 0);
 }
 
+static void remove_folder(const char *name) {
+        char path[256];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", run, name);
+        ASSERT_EQ(rmdir(path), 0);
+}
+
+static void put_softlevel(const char *level) {
+        put("openrc/softlevel", level, strlen(level));
+}
+
 static void put_runlevel(char level) {
         struct utmp records[2] = { { .ut_type = BOOT_TIME }, { .ut_type = RUN_LVL, .ut_pid = 'N' << 8 | level } };
 
@@ -66,12 +77,59 @@ static void test_verb(const ShutdownWatch *w) {
         ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
         drop("utmp");
 
-        put("openrc/rc.stopping", "", 0);
+        put_softlevel("shutdown");
         ASSERT_EQ(shutdown_watch_verb(w), REBOOT_REBOOT);
         put("scaleway/exit", "", 0);
         ASSERT_EQ(shutdown_watch_verb(w), _REBOOT_VERB_INVALID);
         drop("scaleway/exit");
-        drop("openrc/rc.stopping");
+        drop("openrc/softlevel");
+}
+
+/* OpenRC makes rc.stopping whenever it changes the runlevel, as at boot, and removes it before it starts what ends the machine. */
+static void test_openrc(ShutdownWatch *w) {
+        static const char *const levels[] = { "", "sysinit", "boot", "default", "single", "shutdown-not", "a/../shutdown" };
+        usec_t now = 1000 * USEC_PER_SEC;
+
+        /* Nobody ends a machine that stays. */
+        make_folder("openrc/rc.stopping");
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++, now += 1000 * USEC_PER_SEC) {
+                put_softlevel(levels[i]);
+                ASSERT_FALSE(shutdown_watch_check(w, /* link_is_down= */ true, now));
+                ASSERT_FALSE(shutdown_watch_check(w, true, now + 2 * SHUTDOWN_WATCH_USEC));
+        }
+
+        /* Both halves of going down are one. */
+        put_softlevel("shutdown");
+        ASSERT_FALSE(shutdown_watch_check(w, true, now));
+        remove_folder("openrc/rc.stopping");
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC - 1));
+        ASSERT_TRUE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC));
+
+        put_softlevel("reboot\n");
+        ASSERT_EQ(shutdown_watch_verb(w), REBOOT_REBOOT);
+        drop("openrc/softlevel");
+        ASSERT_FALSE(shutdown_watch_check(w, true, now + 2 * SHUTDOWN_WATCH_USEC));
+}
+
+/* A halt was cancelled, and days later the machine is to reboot; and the other way round. */
+static void test_newest(const ShutdownWatch *w) {
+        static const char *const names[] = { "scaleway/shutdown/halt", "scaleway/shutdown/reboot" };
+
+        for (size_t newest = 0; newest < ELEMENTSOF(names); newest++) {
+                for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                        struct timespec times[2] = {};
+                        char path[320];
+
+                        times[0].tv_sec = times[1].tv_sec = 1000;
+                        times[0].tv_nsec = times[1].tv_nsec = i == newest ? 7 : 6;
+                        (void) snprintf(path, sizeof(path), "%s/%s", run, names[i]);
+                        ASSERT_EQ(mkfifo(path, 0600), 0);
+                        ASSERT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+                }
+                ASSERT_EQ(shutdown_watch_verb(w), newest == 0 ? REBOOT_HALT : REBOOT_REBOOT);
+                for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                        drop(names[i]);
+        }
 }
 
 static void test_check(ShutdownWatch *w) {
@@ -111,7 +169,9 @@ int main(void) {
         make_folder("openrc");
         ASSERT_OK(shutdown_watch_open(&w));
         test_verb(&w);
+        test_newest(&w);
         test_check(&w);
+        test_openrc(&w);
         shutdown_watch_done(&w);
 
         (void) snprintf(command, sizeof(command), "rm -r %s", run);
