@@ -83,6 +83,7 @@ int nbd_write_root(const Boot *b) {
         if (r < 0)
                 return r;
 
+        unit_file_environment(u, "NBD_ROOT", "yes");
         return nbd_unit_write(b, u, (unsigned) b->root.nbd);
 }
 
@@ -116,6 +117,11 @@ static int describe_waiting(const Boot *b, UnitFile *u) {
         return 0;
 }
 
+/* What a person mounts is not known; most likely it is on the first volume. */
+static bool may_be_root(const Boot *b, unsigned index) {
+        return b->mode->person && index == 0;
+}
+
 /* Nobody boots from it: its failure is not the boot's reason to fail, and it may not take long. */
 static int write_other(const Boot *b, unsigned index, const MetadataVolume *v) {
         bool wait = options_get_bool(b->options, OPTION_WAIT_SECONDARY_VOLUMES);
@@ -134,6 +140,8 @@ static int write_other(const Boot *b, unsigned index, const MetadataVolume *v) {
                 return r;
         unit_file_environment(u, "NBD_TIMEOUT", wait ? OTHER_TIMEOUT_WAIT_SEC : OTHER_TIMEOUT_SEC);
         unit_file_environment(u, "SCALEWAY_FAILURE_FILE", "");
+        if (may_be_root(b, index))
+                unit_file_environment(u, "NBD_ROOT", "yes");
         r = nbd_unit_write(b, u, index);
         if (r < 0)
                 return r;

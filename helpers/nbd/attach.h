@@ -13,6 +13,7 @@ typedef struct AttachOptions {
         usec_t timeout;         /* for all tries together */
         uint64_t dead_timeout;  /* seconds that I/O waits for a new connection when this one is dead */
         bool read_only;         /* even if the server would take writes */
+        bool is_root;           /* for a supervisor: without it the machine cannot go on */
 } AttachOptions;
 
 /* An attached volume, for who looks after it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 
 #include "detach.h"
 #include "log.h"
@@ -8,10 +9,22 @@
 #include "nbd-record.h"
 #include "nbd-status.h"
 
-#define DETACH_WAIT_USEC (2 * USEC_PER_SEC)
+/* Above what one try to reach the server may take. */
+#define DETACH_WAIT_USEC (15 * USEC_PER_SEC)
 
 static void netlink_closep(NbdNetlink **n) {
         nbd_netlink_close(*n);
+}
+
+static void end_supervisor(unsigned index, int error) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+
+        if (nbd_record_read(index, &record) < 0 || !nbd_record_is_supervised(&record))
+                return;
+
+        log_warning_errno(error, "nbd%u: its supervisor does not answer, ending it: %m", index);
+        if (kill((pid_t) record.pid, SIGKILL) < 0)
+                log_warning_errno(errno, "nbd%u: its supervisor cannot be ended, ignoring: %m", index);
 }
 
 int detach_volume(unsigned index) {
@@ -27,7 +40,7 @@ int detach_volume(unsigned index) {
                 /* A kernel of before 2025 would take a new connection for a device that is just being disconnected. */
                 r = nbd_control_ask(index, "detach", DETACH_WAIT_USEC, NULL);
                 if (r < 0 && r != -ENOENT)
-                        log_debug_errno(r, "nbd%u: its supervisor does not answer, ignoring: %m", index);
+                        end_supervisor(index, r);
 
                 r = nbd_netlink_open(&n);
                 if (r >= 0)

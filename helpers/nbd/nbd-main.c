@@ -47,6 +47,7 @@ static unsigned arg_timeout = 0; /* seconds; 0: the verb's default */
 static unsigned arg_dead_timeout = 0;
 static bool arg_dead_timeout_set = false;
 static bool arg_read_only = false;
+static int arg_root = -1; /* not said */
 static bool arg_json = false;
 
 static const Verb *arg_verb = NULL;
@@ -98,8 +99,9 @@ static int parse_volume(const char *index, const char *uri, Volumes *v) {
         if (r < 0)
                 return r;
 
+        o->is_root = arg_root < 0 ? o->index == 0 : arg_root > 0;
         o->dead_timeout = arg_dead_timeout_set ? arg_dead_timeout
-                          : o->index == 0      ? DEAD_TIMEOUT_ROOT_SEC
+                          : o->is_root         ? DEAD_TIMEOUT_ROOT_SEC
                                                : DEAD_TIMEOUT_OTHER_SEC;
         v->n++;
         return 0;
@@ -193,8 +195,9 @@ static void help(void) {
                "     --version               show the version\n"
                "     --identifier=ID         name of the volume, kept by the kernel; once for each\n"
                "     --timeout=SECONDS       for all tries together; default %u, probe: 10\n"
+               "     --root=yes|no           whether the root needs it; default: volume 0 alone\n"
                "     --dead-timeout=SECONDS  how long I/O waits for a lost server; default\n"
-               "                             %u for volume 0, else %u\n"
+               "                             %u for the root, else %u\n"
                "     --read-only             attach read-only\n"
                "     --json                  for status: a JSON array\n",
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
@@ -215,6 +218,17 @@ static int parse_seconds(const char *option, const char *s, unsigned min, unsign
         }
 
         *ret = v;
+        return 0;
+}
+
+static int parse_root(const char *s) {
+        if (streq(s, "yes"))
+                arg_root = 1;
+        else if (streq(s, "no"))
+                arg_root = 0;
+        else
+                return log_error_errno(EINVAL, "--root= takes yes or no");
+
         return 0;
 }
 
@@ -257,7 +271,7 @@ static int parse_verb(int argc, char *argv[]) {
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY, ARG_JSON };
+        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY, ARG_ROOT, ARG_JSON };
         static const struct option options[] = {
                 { "help",         no_argument,       NULL, 'h'              },
                 { "version",      no_argument,       NULL, ARG_VERSION      },
@@ -265,6 +279,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "timeout",      required_argument, NULL, ARG_TIMEOUT      },
                 { "dead-timeout", required_argument, NULL, ARG_DEAD_TIMEOUT },
                 { "read-only",    no_argument,       NULL, ARG_READ_ONLY    },
+                { "root",         required_argument, NULL, ARG_ROOT         },
                 { "json",         no_argument,       NULL, ARG_JSON         },
                 {}
         };
@@ -290,6 +305,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_READ_ONLY:
                         arg_read_only = true;
+                        break;
+                case ARG_ROOT:
+                        r = parse_root(optarg);
                         break;
                 case ARG_JSON:
                         arg_json = true;

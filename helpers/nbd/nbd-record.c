@@ -174,6 +174,29 @@ int nbd_record_read(unsigned index, NbdRecord *ret) {
         return 0;
 }
 
+bool nbd_record_is_supervised(const NbdRecord *r) {
+        _cleanup_free_ char *cmdline = NULL;
+        const char *second;
+        char path[64];
+        size_t n;
+
+        assert(r);
+
+        if (r->pid == 0)
+                return false;
+        (void) snprintf(path, sizeof(path), "/proc/%llu/cmdline", (unsigned long long) r->pid);
+        if (read_file(path, RECORD_MAX, &cmdline, &n) < 0)
+                return false;
+
+        /* The unit's is called @xnbd-client, and one that was started by hand has options before its verb. */
+        if (startswith(cmdline, "@xnbd-client"))
+                return true;
+        for (second = cmdline; second < cmdline + n; second += strlen(second) + 1)
+                if (streq(second, "supervise"))
+                        return true;
+        return false;
+}
+
 int nbd_record_remove(unsigned index) {
         _cleanup_free_ char *path = NULL;
         int r;

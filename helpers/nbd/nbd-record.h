@@ -45,6 +45,8 @@ _must_check_ int nbd_record_write(unsigned index, const NbdRecord *r);
 _must_check_ int nbd_record_write_at(int dir_fd, unsigned index, const NbdRecord *r);
 /* -ENOENT if there is none, -EBADMSG if it is not one of ours. *ret is to be ended by nbd_record_done(). */
 _must_check_ int nbd_record_read(unsigned index, NbdRecord *ret);
+/* Whether the process that the record calls the supervisor lives, and is one. */
+bool nbd_record_is_supervised(const NbdRecord *r);
 /* No record is no error. */
 _must_check_ int nbd_record_remove(unsigned index);
 void nbd_record_done(NbdRecord *r);

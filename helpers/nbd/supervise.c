@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +57,32 @@ void supervisor_record(Supervisor *s, NbdLink link, const char *reason) {
                                   s->options->index);
 }
 
+/* The one that the process before this one had found, for a name server may be missing. */
+static int recorded_peer(Supervisor *s) {
+        const NetworkPath *p = &s->record.path;
+
+        if (!s->record.has_path)
+                return -EHOSTUNREACH;
+
+        if (p->family == AF_INET) {
+                struct sockaddr_in *in = (struct sockaddr_in *) &s->peer;
+
+                *in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(s->options->uri->port) };
+                memcpy(&in->sin_addr, &p->peer, sizeof(in->sin_addr));
+                s->peer_size = sizeof(*in);
+        } else {
+                struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) &s->peer;
+
+                *in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(s->options->uri->port),
+                                              .sin6_addr = p->peer };
+                if (IN6_IS_ADDR_LINKLOCAL(&p->peer))
+                        in6->sin6_scope_id = if_nametoindex(p->name);
+                s->peer_size = sizeof(*in6);
+        }
+
+        return 0;
+}
+
 /* The address that answered; or, of a volume that was attached by somebody else, one of those that its name has. */
 static int find_peer(Supervisor *s) {
         struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
@@ -66,7 +94,7 @@ static int find_peer(Supervisor *s) {
 
         (void) snprintf(port, sizeof(port), "%u", (unsigned) s->options->uri->port);
         if (getaddrinfo(s->options->uri->host, port, &hints, &list) != 0)
-                return -EHOSTUNREACH;
+                return recorded_peer(s);
         memcpy(&s->peer, list->ai_addr, list->ai_addrlen);
         s->peer_size = list->ai_addrlen;
         freeaddrinfo(list);
@@ -131,11 +159,23 @@ static int open_all(Supervisor *s) {
         r = find_peer(s);
         if (r < 0)
                 return r;
+
+        return 0;
+}
+
+/* Without these the link is looked after all the same. */
+static void open_others(Supervisor *s) {
+        int r;
+
         r = control_open(s);
         if (r < 0)
-                return r;
-
-        return write_omit(s);
+                log_warning_errno(r, "nbd%u: it cannot be resized, there is no socket to ask for it by: %m",
+                                  s->options->index);
+        r = write_omit(s);
+        if (r < 0)
+                log_warning_errno(r, "nbd%u: sysvinit may end what looks after it too early in a shutdown, it cannot be "
+                                     "told: %m",
+                                  s->options->index);
 }
 
 /* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no
@@ -173,7 +213,7 @@ static void leave_the_journal(void) {
         safe_close(fd);
 }
 
-static bool is_attached(const Supervisor *s) {
+bool supervisor_is_attached(const Supervisor *s) {
         _cleanup_free_ char *pid = NULL;
         int r;
 
@@ -181,13 +221,13 @@ static bool is_attached(const Supervisor *s) {
         return r != -ENOENT && r != -ENODEV;
 }
 
-/* A shutdown that waits for this volume, whose server does not come back. Volume 0 is the root, and without that
- * nothing else will end the machine; of any other volume those who wait get an error, and the shutdown goes on. */
+/* A shutdown that waits for this volume, whose server does not come back. Without the root nothing else will
+ * end the machine; of any other volume those who wait get an error, and the shutdown goes on. */
 static void give_up(Supervisor *s) {
         char device[sizeof("nbd") + 10];
 
         (void) snprintf(device, sizeof(device), "nbd%u", s->options->index);
-        if (s->options->index == 0) {
+        if (s->options->is_root) {
                 log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m",
                                 device);
                 return;
@@ -231,7 +271,7 @@ static void step(Supervisor *s) {
         now = now_usec();
         if (now >= s->next_tick) {
                 s->next_tick = now + TCP_STALL_TICK_USEC;
-                s->gone |= !is_attached(s);
+                s->gone |= !supervisor_is_attached(s);
                 link_tick(s, now);
                 if (shutdown_watch_check(&s->shutdown, s->record.link == NBD_LINK_DOWN, now))
                         give_up(s);
@@ -242,7 +282,7 @@ static void step(Supervisor *s) {
                 control_accept(s);
 
         if (!s->gone && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
-                s->gone |= !is_attached(s);
+                s->gone |= !supervisor_is_attached(s);
                 if (!s->gone)
                         link_try(s);
         }
@@ -257,6 +297,17 @@ static void remove_files(Supervisor *s) {
         (void) unlinkat(s->dir_fd, name, 0);
         (void) snprintf(name, sizeof(name), "nbd%u.pid", s->options->index);
         (void) unlinkat(s->omit_fd, name, 0);
+}
+
+/* Two of them would take the link from each other. */
+static int check_alone(const AttachOptions *o) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+
+        if (nbd_record_read(o->index, &record) < 0 || !nbd_record_is_supervised(&record))
+                return 0;
+
+        return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", o->index,
+                               (unsigned long long) record.pid);
 }
 
 int supervise_volume(const AttachOptions *o) {
@@ -276,6 +327,9 @@ int supervise_volume(const AttachOptions *o) {
 
         assert(o);
 
+        r = check_alone(o);
+        if (r < 0)
+                return r;
         r = attach_volume_keep(o, &a);
         if (r < 0)
                 return r;
@@ -286,10 +340,14 @@ int supervise_volume(const AttachOptions *o) {
         if (r < 0)
                 log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", o->index);
         else {
+                open_others(&s);
                 if (s.link_fd >= 0 && nbd_socket_be_patient(s.link_fd) < 0)
                         log_debug("nbd%u: TCP_USER_TIMEOUT stays.", o->index);
                 s.record.pid = (uint64_t) getpid();
-                supervisor_record(&s, NBD_LINK_UP, NULL);
+                if (s.link_fd >= 0)
+                        supervisor_record(&s, NBD_LINK_UP, NULL);
+                else
+                        link_unknown(&s);
                 harden();
         }
 
@@ -303,6 +361,11 @@ int supervise_volume(const AttachOptions *o) {
                 step(&s);
 
         remove_files(&s);
-        log_notice("nbd%u: detached, nothing to look after any more", o->index);
+        if (s.cut && supervisor_is_attached(&s))
+                log_warning("nbd%u: somebody has disconnected it while it was in use; the kernel takes no connection for "
+                            "it any more, not looking after it any more.",
+                            o->index);
+        else
+                log_notice("nbd%u: detached, nothing to look after any more", o->index);
         return 0;
 }

@@ -48,6 +48,23 @@ void control_accept(Supervisor *s) {
         s->client_fd = accept4(s->control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         s->client_deadline = now_usec() + CLIENT_TIMEOUT_USEC;
         s->n_request = 0;
+        s->has_line = false;
+}
+
+/* Not for who asks to do: as long as the device is attached, somebody has to look after it. */
+static int detach(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
+        int r;
+
+        r = nbd_netlink_disconnect(s->netlink, s->options->index);
+        /* EINVAL: it has gone already. */
+        if (r < 0 && r != -EINVAL) {
+                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "the kernel does not disconnect it: %s", strerror(-r));
+                return r;
+        }
+
+        s->gone = true;
+        (void) snprintf(text, NBD_CONTROL_LINE_MAX, "going");
+        return 0;
 }
 
 static void answer(Supervisor *s) {
@@ -57,9 +74,7 @@ static void answer(Supervisor *s) {
         if (streq(s->request, "resize"))
                 r = link_resize(s, text);
         else if (streq(s->request, "detach")) {
-                s->gone = true;
-                r = 0;
-                strcpy(text, "going");
+                r = detach(s, text);
         }
 
         (void) snprintf(line, sizeof(line), "%s %s\n", r < 0 ? "error" : "ok", text);
@@ -67,21 +82,44 @@ static void answer(Supervisor *s) {
         client_close(s);
 }
 
-void control_serve(Supervisor *s) {
-        ssize_t k = recv(s->client_fd, s->request + s->n_request, sizeof(s->request) - 1 - s->n_request, MSG_DONTWAIT);
-        char *end;
+/* Returns true if there is a whole line, which stays until it is answered. The client may be gone after. */
+static bool receive(Supervisor *s) {
+        ssize_t k;
 
+        if (s->has_line)
+                return true;
+
+        k = recv(s->client_fd, s->request + s->n_request, sizeof(s->request) - 1 - s->n_request, MSG_DONTWAIT);
         if (k < 0 && (errno == EAGAIN || errno == EINTR) && now_usec() < s->client_deadline)
-                return;
-        if (k <= 0)
-                return client_close(s);
+                return false;
+        if (k <= 0) {
+                client_close(s);
+                return false;
+        }
 
         s->n_request += (size_t) k;
         s->request[s->n_request] = '\0';
-        end = strchr(s->request, '\n');
-        if (end) {
-                *end = '\0';
-                answer(s);
-        } else if (s->n_request >= sizeof(s->request) - 1)
+        s->has_line = strchr(s->request, '\n') != NULL;
+        if (s->has_line)
+                s->request[strcspn(s->request, "\n")] = '\0';
+        else if (s->n_request >= sizeof(s->request) - 1)
                 client_close(s);
+        return s->has_line;
+}
+
+void control_serve(Supervisor *s) {
+        if (receive(s))
+                answer(s);
+}
+
+void control_serve_detach(Supervisor *s) {
+        if (s->client_fd < 0 && s->control_fd >= 0)
+                control_accept(s);
+        if (s->client_fd < 0 || !receive(s))
+                return;
+
+        if (streq(s->request, "detach"))
+                answer(s);
+        else
+                s->client_deadline = now_usec(); /* for step() to come back to it */
 }

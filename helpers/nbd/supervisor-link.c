@@ -15,6 +15,9 @@
 #include "tcp-connect.h"
 
 #define CONNECT_TIMEOUT_USEC USEC_PER_SEC
+/* For the handshake, so that a server's machine that is lost in the middle of it does not keep us from its return; each time that it is
+ * not enough in a row it is doubled, for a server may be slow. */
+#define HANDSHAKE_TIMEOUT_USEC (3 * USEC_PER_SEC)
 #define PAUSE_USEC (200 * USEC_PER_MSEC)
 #define PAUSE_REFUSED_USEC (2 * USEC_PER_SEC)
 #define WARN_INTERVAL_USEC (10 * USEC_PER_SEC)
@@ -69,6 +72,21 @@ static void link_lost(Supervisor *s, const char *reason) {
         (void) snprintf(s->lost_by, sizeof(s->lost_by), "%s", reason);
         log_warning("nbd%u: link to '%s' lost: %s; connecting again", s->options->index, s->uri, reason);
         supervisor_record(s, NBD_LINK_DOWN, reason);
+}
+
+/* The kernel's news of it, if it is dead, came before anybody listened, and what it has cannot be looked at. So it is
+ * offered another socket: if the link lives after all, it drops that one, and has it offered again when the link dies,
+ * see link_news(). */
+void link_unknown(Supervisor *s) {
+        s->lost = s->next_try = now_usec();
+        s->next_repair = s->lost + REPAIR_AFTER_USEC;
+        s->next_warning = s->lost + WARN_INTERVAL_USEC;
+        s->kernel_knows = true;
+        (void) snprintf(s->lost_by, sizeof(s->lost_by), "another process had attached it");
+
+        log_notice("nbd%u: was attached by another process, connecting again to '%s' in case that its link is dead",
+                   s->options->index, s->uri);
+        supervisor_record(s, NBD_LINK_DOWN, s->lost_by);
 }
 
 void link_check(Supervisor *s, short revents) {
@@ -136,12 +154,20 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
                 return 0;
         if (now_usec() >= s->larger_until)
                 return refuse(reason, -EFBIG,
-                              "the export has %llu bytes now, more than the %llu of the volume ('scaleway-nbd resize "
-                              "%u' takes them)",
+                              "the export has %llu bytes now, more than the %llu of the volume "
+                              "('/run/initramfs/usr/bin/scaleway-nbd resize %u' takes them)",
                               (unsigned long long) e->size, (unsigned long long) known->size, s->options->index);
 
         s->larger = size;
         return 0;
+}
+
+static usec_t handshake_timeout(const Supervisor *s) {
+        usec_t timeout = HANDSHAKE_TIMEOUT_USEC;
+
+        for (unsigned i = 0; i < s->n_silent && timeout < NBD_TRY_TIMEOUT_USEC; i++)
+                timeout *= 2;
+        return MIN(timeout, NBD_TRY_TIMEOUT_USEC);
 }
 
 /* Returns 0 and a socket in the transmission phase to the same export, 1 if it is another one, or a negative errno, of
@@ -154,6 +180,7 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
         *ret_reached = false;
         r = tcp_connect_address((struct sockaddr *) &s->peer, s->peer_size, CONNECT_TIMEOUT_USEC, &fd);
         if (r < 0) {
+                s->n_silent = 0;
                 reason_of_errno(reason, r);
                 return r;
         }
@@ -164,7 +191,8 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
                 reason_of_errno(reason, r);
                 return r;
         }
-        r = nbd_handshake(fd, s->options->uri->export_name, NBD_TRY_TIMEOUT_USEC, &e, &text);
+        r = nbd_handshake(fd, s->options->uri->export_name, handshake_timeout(s), &e, &text);
+        s->n_silent = r == -ETIMEDOUT ? s->n_silent + 1 : 0;
         if (r < 0) {
                 (void) snprintf(reason, NBD_REASON_MAX, "%s", text ?: strerror(-r));
                 return r;
@@ -196,6 +224,13 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
         int r;
 
         await_news(s);
+        /* To get here may have taken some seconds, and what was detached meanwhile is not to be connected. */
+        control_serve_detach(s);
+        s->gone |= !supervisor_is_attached(s);
+        if (s->gone) {
+                safe_close(fd);
+                return refuse(reason, -ENODEV, "the device was detached");
+        }
         r = nbd_netlink_reconnect(s->netlink, s->options->index, fd, s->record.identifier);
         if (r < 0) {
                 safe_close(fd);
@@ -203,7 +238,7 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
                 s->n_invalid = r == -EINVAL ? s->n_invalid + 1 : 0;
                 /* It was disconnected while it was open, so sysfs goes on showing it. */
                 if (s->n_invalid >= INVALID_MAX)
-                        s->gone = true;
+                        s->gone = s->cut = true;
                 return r;
         }
 
@@ -304,6 +339,8 @@ void link_try(Supervisor *s) {
                 return;
         }
         r = link_install(s, fd, reason);
+        if (s->gone)
+                return;
         if (r < 0)
                 return link_failed(s, /* refused= */ false, reason);
 

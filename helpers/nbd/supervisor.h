@@ -32,7 +32,9 @@ typedef struct Supervisor {
         TcpStall stall;
         bool kernel_knows;  /* that the last link is dead */
         bool gone;          /* somebody has detached the device */
+        bool cut;           /* and that while it was in use */
         unsigned n_invalid; /* how often in a row the kernel took no connection for this device */
+        unsigned n_silent;  /* how often in a row the server did not finish the handshake in time */
         unsigned n_repeat;  /* how often the link is yet to be handed over again, see link_install() */
         usec_t lost, next_tick, next_try, next_repair, next_warning, client_deadline;
         usec_t larger_until;          /* up to then a larger export is taken */
@@ -41,6 +43,7 @@ typedef struct Supervisor {
         char warned[NBD_REASON_MAX];  /* the reason that was said last */
         char request[64];
         size_t n_request;
+        bool has_line; /* all of the request is there, and not yet answered */
 } Supervisor;
 
 /* supervise.c */
@@ -48,8 +51,13 @@ typedef struct Supervisor {
 /* Writes what has become of the link into the record. */
 void supervisor_record(Supervisor *s, NbdLink link, const char *reason);
 
+/* Whether the kernel shows the device as attached. */
+bool supervisor_is_attached(const Supervisor *s);
+
 /* supervisor-link.c */
 
+/* To be called first of all if link_fd is not known. */
+void link_unknown(Supervisor *s);
 /* Looks whether the link lives: at once by what poll() said of link_fd, or by what the kernel knows of the connection.
  */
 void link_check(Supervisor *s, short revents);
@@ -67,3 +75,5 @@ int link_resize(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]);
 _must_check_ int control_open(Supervisor *s);
 void control_accept(Supervisor *s);
 void control_serve(Supervisor *s);
+/* Serves who waits for the volume to be detached, but nobody else. */
+void control_serve_detach(Supervisor *s);

@@ -72,6 +72,11 @@ static int read_volume(unsigned index, NbdStatus *ret_status, NbdRecord *ret_rec
         r = nbd_record_read(index, ret_record);
         if (r < 0 && r != -ENOENT)
                 log_warning_errno(r, "nbd%u: failed to read the record of the volume, ignoring: %m", index);
+        /* What a supervisor that is dead has written is no news. */
+        if (r >= 0 && !nbd_record_is_supervised(ret_record)) {
+                ret_record->link = NBD_LINK_UNKNOWN;
+                ret_record->pid = 0;
+        }
         return 1;
 }
 

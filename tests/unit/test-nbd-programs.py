@@ -327,22 +327,32 @@ class Commands(unittest.TestCase):
 
     def test_status(self):
         """For people and as JSON, in the initrd and by the static program of the booted system."""
+        supervisor = subprocess.Popen(['@xnbd-client', '1000'], executable=shutil.which('sleep'))
+        self.addCleanup(supervisor.wait)
+        self.addCleanup(supervisor.kill)
         self.device(0, pid=321, size=2048, backend='abc')
-        self.record(0, identifier='abc', pid=17, link='down', reconnects=3, since=1795792656, reason='no route to host\x1b[2J')
+        self.record(0, identifier='abc', pid=supervisor.pid, link='down', reconnects=3, since=1795792656, reason='no route to host\x1b[2J')
         self.device(2, pid=322, size=4096)
-        self.record(2, pid=18, link='up', reconnects=1, since=1795792656, reason='the server closed the connection', path={'spoilt': 1})
+        self.record(2, pid=supervisor.pid, link='up', reconnects=1, since=1795792656, reason='the server closed the connection', path={'spoilt': 1})
         self.device(3, pid=323, size=4096)
         self.record(3)
         self.device(4, size=0)
         self.record(4, link='up')
         self.device(5, pid=324, size=4096)
         self.record(5, link='sideways')
+        # What is left of a supervisor that was killed; that another process has its number by now does not count.
+        self.device(6, pid=325, size=4096)
+        self.record(6, pid=os.getpid(), link='up', reconnects=1, since=1795792656)
+        self.device(7, pid=326, size=4096)
+        self.record(7, pid=1 << 22, link='up', since=1795792656)
         lines = ['nbd0: link down since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 1048576 bytes; 3 reconnects; '
                  'the reason: no route to host?[2J',
                  'nbd2: link up since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 2097152 bytes; 1 reconnects; '
                  'last reason: the server closed the connection',
                  'nbd3: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
-                 'nbd5: attached to -, 2097152 bytes; nobody looks after its link']  # fmt: skip
+                 'nbd5: attached to -, 2097152 bytes; nobody looks after its link',
+                 'nbd6: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
+                 'nbd7: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link']  # fmt: skip
         static = self.directory.name + '/scaleway-nbd'
         os.symlink(os.path.abspath(os.path.join(os.path.dirname(PROGRAM), 'scaleway-exit')), static)
         for program in PROGRAM, static:
@@ -355,10 +365,11 @@ class Commands(unittest.TestCase):
                 self.assertEqual((status, out.splitlines()), (0, lines))
                 self.assertIn('nbd5: failed to read the record', err)
                 devices = json.loads(call('status', '--json')[1])
-                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5'])
+                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5', 'nbd6', 'nbd7'])
                 self.assertEqual(devices[0], {'device': 'nbd0', 'size': 1048576, 'uri': 'nbd://10.1.0.44:4320', 'identifier': 'abc', 'link': 'down',
-                                              'since': 1795792656, 'pid': 17, 'reconnects': 3, 'reason': 'no route to host\x1b[2J'})
+                                              'since': 1795792656, 'pid': supervisor.pid, 'reconnects': 3, 'reason': 'no route to host\x1b[2J'})
                 self.assertEqual([devices[2][key] for key in ('link', 'reason', 'pid')], [None, None, 0])
+                self.assertEqual([(d['link'], d['pid']) for d in devices[4:]], [(None, 0)] * 2)
                 self.assertEqual(call('resize', '0')[0], 1)
                 self.assertIn('Cannot resize nbd0: nobody looks after its link', call('resize', '0')[2])
                 self.assertEqual(call('check', '0')[:2], (0, '321\n'))
@@ -448,7 +459,7 @@ class Commands(unittest.TestCase):
         for arguments in ((), ('frob',), ('attach', '0'), ('attach', '0', uri, '1'), ('attach', '0', uri, '0', uri),
                           ('attach', *many), ('attach', *many[:4], '--identifier=a'), ('detach', '0', '1'),
                           ('attach', '--timeout=0', '0', uri),
-                          ('attach', '--timeout=1s', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
+                          ('attach', '--timeout=1s', '0', uri), ('supervise', '--root=maybe', '0', uri), ('attach', '--dead-timeout=-1', '0', uri),
                           ('attach', '--identifier=a b', '0', uri), ('attach', '--identifier=' + 'x' * 256, '0', uri),
                           ('attach', '0', 'http://10.1.0.44/'), ('attach', '0', 'device://dev/vda'), ('probe', 'nbd://'),
                           ('list', 'x'), ('--frob',)):

@@ -48,9 +48,11 @@ typedef struct World {
         volatile uint64_t size;
         volatile uint16_t flags;
         volatile bool stay; /* with a session once begun; else it ends each at once, in turns in several ways */
+        volatile bool silent; /* it says nothing */
+        volatile bool late;   /* but what it has to say when that is over, else it ends the session then */
         volatile unsigned n_sessions;
         /* the kernel */
-        volatile unsigned n_taken, n_dropped;
+        volatile unsigned n_taken, n_dropped, n_disconnected;
         volatile uint64_t resized;
         volatile bool lose_news; /* nobody is told of a dead link */
 } World;
@@ -94,6 +96,7 @@ int nbd_netlink_connect(NbdNetlink *n, const NbdConnection *c) {
 }
 
 int nbd_netlink_disconnect(NbdNetlink *n, unsigned index) {
+        world->n_disconnected++;
         return 0;
 }
 
@@ -130,16 +133,10 @@ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char 
         return 0;
 }
 
-/* The first one that is there without the supervisor's doing is dead from the beginning. */
+/* The first link, which is there without the supervisor's doing, is dead from the beginning, and was told of before. */
 int nbd_watch_open(uint32_t group) {
-        int ends[2];
-        struct epoll_event event = { .events = EPOLLIN };
-
         kernel_events = epoll_create1(EPOLL_CLOEXEC);
-        ASSERT_TRUE(kernel_events >= 0 && pipe2(ends, O_CLOEXEC) >= 0);
-        kernel_socket = ends[0];
-        safe_close(ends[1]);
-        ASSERT_OK(epoll_ctl(kernel_events, EPOLL_CTL_ADD, kernel_socket, &event));
+        ASSERT_TRUE(kernel_events >= 0);
         return fcntl(kernel_events, F_DUPFD_CLOEXEC, 3);
 }
 
@@ -179,15 +176,22 @@ static void serve(int listener) {
                 };
                 struct pollfd p = { .fd = fd, .events = POLLRDHUP };
                 /* Now and then it ends in the middle of what it has to say. */
+                bool silent = world->silent;
                 size_t size = !world->stay && n % 500 == 499 ? 20 : sizeof(hello);
 
                 world->n_sessions++;
-                (void) !send(fd, &hello, size, MSG_NOSIGNAL);
-                if (world->stay) {
+                if (!silent)
+                        (void) !send(fd, &hello, size, MSG_NOSIGNAL);
+                if (world->stay || silent) {
                         if (fork_helper() != 0)
                                 continue;
-                        while (world->stay && poll(&p, 1, 20) == 0)
+                        while ((silent ? world->silent : world->stay) && poll(&p, 1, 20) == 0)
                                 ;
+                        if (silent && world->late) {
+                                (void) !send(fd, &hello, size, MSG_NOSIGNAL);
+                                while (poll(&p, 1, 20) == 0)
+                                        ;
+                        }
                         _exit(0);
                 } else if (n % 2 == 1)
                         (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -216,7 +220,7 @@ static void write_text(const char *name, const char *text) {
         ASSERT_OK(write_file_atomic(path, text, strlen(text), 0644));
 }
 
-static void prepare(const char *uri) {
+static void write_record(const char *uri) {
         NbdRecord record = {
                 .uri = (char *) uri,
                 .identifier = (char *) "volume",
@@ -225,6 +229,11 @@ static void prepare(const char *uri) {
                 .flags = FLAGS,
                 .oldstyle = true,
         };
+
+        ASSERT_OK(nbd_record_write(3, &record));
+}
+
+static void prepare(const char *uri) {
         _cleanup_free_ char *device = NULL;
 
         ASSERT_TRUE(mkdtemp(directory));
@@ -235,18 +244,20 @@ static void prepare(const char *uri) {
         write_text("block/nbd3/pid", "1\n");
         write_text("block/nbd3/size", "2048\n");
         write_text("block/nbd3/backend", "volume\n");
-        ASSERT_OK(nbd_record_write(3, &record));
+        write_record(uri);
 }
 
-static void supervise(const char *uri) {
+static int supervise(const char *uri) {
         ExportUri parsed;
+        int r;
         AttachOptions o = {
                 .index = 3, .uri_text = uri, .uri = &parsed, .identifier = "volume", .timeout = USEC_PER_SEC
         };
 
         ASSERT_OK(export_uri_parse(uri, &parsed));
-        ASSERT_OK(supervise_volume(&o));
+        r = supervise_volume(&o);
         export_uri_done(&parsed);
+        return r;
 }
 
 /* A number of /proc/PID/status, KiB. */
@@ -376,6 +387,21 @@ static void test_lost_news(void) {
         await(NBD_LINK_UP, NULL);
 }
 
+/* A server's machine may be gone after it has taken the connection, and its return is not to be missed for long. */
+static void test_silent(void) {
+        unsigned sessions = world->n_sessions;
+        usec_t begin = now_usec();
+
+        world->silent = true;
+        world->stay = false;
+        await(NBD_LINK_DOWN, "did not finish the NBD handshake within 3 s");
+        ASSERT_TRUE(world->n_sessions > sessions);
+        ASSERT_TRUE(now_usec() - begin < 5 * USEC_PER_SEC);
+        world->stay = true;
+        world->silent = false;
+        await(NBD_LINK_UP, NULL);
+}
+
 /* Neither memory nor descriptors: what a reconnect takes, it gives back. */
 static void test_many(pid_t supervisor) {
         unsigned long size, resident, taken = world->n_taken;
@@ -385,6 +411,8 @@ static void test_many(pid_t supervisor) {
         await_taken(taken + N_RECONNECTS / 10);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
+        sleep_usec(200 * USEC_PER_MSEC);
+        await(NBD_LINK_UP, NULL);
         size = status_of(supervisor, "\nVmSize:");
         resident = status_of(supervisor, "\nVmRSS:");
         n_fds = count_fds(supervisor);
@@ -393,7 +421,9 @@ static void test_many(pid_t supervisor) {
         await_taken(taken + N_RECONNECTS);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
-        ASSERT_EQ(count_fds(supervisor), n_fds);
+        /* That the link is up may still be said of a session before. */
+        for (usec_t deadline = now_usec() + 10 * USEC_PER_SEC; count_fds(supervisor) != n_fds; sleep_usec(USEC_PER_MSEC))
+                ASSERT_TRUE(now_usec() < deadline);
         printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n",
                N_RECONNECTS / 10, N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident,
                status_of(supervisor, "\nVmRSS:"), n_fds);
@@ -403,12 +433,28 @@ static void test_many(pid_t supervisor) {
         }
 }
 
+/* Who asks in the middle of a try is served before what that leads to is handed over; and the supervisor is there until the device is
+ * disconnected. */
 static void test_detach(pid_t supervisor) {
         _cleanup_free_ char *path = NULL;
         NbdRecord record;
+        unsigned sessions = world->n_sessions, taken = world->n_taken;
         int status;
 
+        world->late = true;
+        world->silent = true;
+        world->stay = false;
+        while (world->n_sessions == sessions)
+                sleep_usec(USEC_PER_MSEC);
+        if (fork_helper() == 0) {
+                sleep_usec(USEC_PER_SEC);
+                world->silent = false;
+                _exit(0);
+        }
         ASSERT_EQ(nbd_control_ask(3, "detach", 10 * USEC_PER_SEC, NULL), 1);
+        ASSERT_FALSE(world->silent);
+        ASSERT_EQ(world->n_taken, taken);
+        ASSERT_EQ(world->n_disconnected, 1);
         ASSERT_EQ(waitpid(supervisor, &status, 0), supervisor);
         ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         ASSERT_ERROR(nbd_record_read(3, &record), ENOENT);
@@ -417,11 +463,63 @@ static void test_detach(pid_t supervisor) {
         ASSERT_TRUE(access(path, F_OK) < 0);
 }
 
-int main(void) {
+static pid_t fork_supervisor(int listener, const char *uri) {
+        pid_t pid = fork_helper();
+
+        if (pid == 0) {
+                safe_close(listener);
+                _exit(-supervise(uri));
+        }
+        return pid;
+}
+
+static void test_second(int listener, const char *uri) {
+        pid_t pid = fork_supervisor(listener, uri);
+        int status;
+
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status));
+        ASSERT_EQ(WEXITSTATUS(status), EBUSY);
+        ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
+}
+
+/* Neither the socket nor sysvinit's file can be made; and a record that is left by one that is dead is no hindrance. */
+static void test_without_files(int listener, const char *uri) {
+        _cleanup_free_ char *control = NULL, *omit = NULL, *pid_file = NULL;
+        unsigned taken;
+        pid_t pid;
+        int status;
+
+        ASSERT_OK(asprintf_to(&control, "%s/scaleway/nbd/3.control", directory));
+        ASSERT_OK(mkdir_p(control));
+        ASSERT_OK(asprintf_to(&omit, "%s/sendsigs.omit.d", directory));
+        ASSERT_OK(rmdir(omit));
+        write_text("sendsigs.omit.d", "");
+        write_record(uri);
+        taken = world->n_taken;
+        world->size = SIZE;
+        world->stay = true;
+        pid = fork_supervisor(listener, uri);
+        await_taken(taken + 1);
+        await(NBD_LINK_UP, NULL);
+        world->stay = false;
+        await_taken(taken + 2);
+
+        ASSERT_OK(asprintf_to(&pid_file, "%s/block/nbd3/pid", directory));
+        ASSERT_OK(unlink(pid_file));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(int argc, char *argv[]) {
         _cleanup_free_ char *uri = NULL, *path = NULL, *text = NULL, *remove = NULL;
         pid_t server, supervisor;
         uint16_t port;
         int listener;
+
+        /* A supervisor is known by its name. */
+        if (!streq(argv[0], "@xnbd-client"))
+                return execl("/proc/self/exe", "@xnbd-client", NULL);
 
         world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         ASSERT_TRUE(world != MAP_FAILED);
@@ -435,29 +533,24 @@ int main(void) {
         server = fork_helper();
         if (server == 0)
                 serve(listener);
-        supervisor = fork_helper();
-        if (supervisor == 0) {
-                safe_close(listener);
-                supervise(uri);
-                _exit(0);
-        }
-        safe_close(listener);
-
-        await(NBD_LINK_UP, NULL);
+        supervisor = fork_supervisor(listener, uri);
         await_taken(1);
         await(NBD_LINK_UP, NULL);
         ASSERT_OK(asprintf_to(&path, "%s/sendsigs.omit.d/nbd3.pid", directory));
         ASSERT_OK(read_file(path, 64, &text, NULL));
         ASSERT_EQ(strtol(text, NULL, 10), supervisor);
 
+        test_second(listener, uri);
         test_another_export(SIZE - 512, FLAGS, "1048064 bytes now, less than");
         test_another_export(SIZE * 2, FLAGS, "2097152 bytes now, more than");
         test_another_export(SIZE, FLAGS | NBD_FLAG_READ_ONLY, "read-only now");
         test_another_export(SIZE, NBD_FLAG_HAS_FLAGS, "cannot do any more what it could");
         test_lost_news();
+        test_silent();
         test_many(supervisor);
         test_resize();
         test_detach(supervisor);
+        test_without_files(listener, uri);
 
         ASSERT_OK(kill(server, SIGKILL));
         ASSERT_OK(asprintf_to(&remove, "rm -r '%s'", directory));
