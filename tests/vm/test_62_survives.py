@@ -160,7 +160,7 @@ IPV6 = {"address": "fd99::3", "netmask": "127", "gateway": "fd99::2"}
 
 
 @rows("C1", "A25")
-def test_ipv6_of_the_metadata_and_the_hosts_networkd(bench):
+def test_ipv6_and_networkd(bench):
     """A root over the address of the metadata, of which the settings of the host know nothing: networkd leaves it, and one that takes it away is
     followed by the supervisor, which puts it back."""
     root = documents.volume(f"nbd://[{IPV6['gateway']}]:{nbd.PORT}")
@@ -217,7 +217,7 @@ def wait_full(vm, timeout=60):
 
 @rows("C1", "B4")
 @options(timeout=600)
-def test_fifteen_volumes_and_memory_full_of_what_is_to_be_written(bench):
+def test_fifteen_volumes(bench):
     """All links are lost together, and all that waits to be written fills the memory, which can be had only by writing it."""
     folder = os.path.join(bench.folder, "volumes")
     os.mkdir(folder)
