@@ -77,7 +77,7 @@ def main():
     for name, what, usual, known in (
         ("images", "what boots", ["networkd", "ifupdown", "networkmanager", "sysvinit", "openrc"], ends.IMAGES),
         ("verbs", "how it goes down", ["reboot", "poweroff"], ends.VERBS),
-        ("storage", "what becomes of the storage server meanwhile, in turn", list(ends.Storage.KINDS), ends.Storage.KINDS),
+        ("storage", "what becomes of the storage server meanwhile, in turn", list(ends.Storage.KINDS), (*ends.Storage.KINDS, ends.Storage.COLD)),
     ):
         words = f"with --ends: {what}, of {' '.join(known)} (default: {','.join(usual)})"
         parser.add_argument(f"--{name}", type=listed(known), default=usual, metavar="A,B", help=words)

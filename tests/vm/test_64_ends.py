@@ -81,13 +81,3 @@ def test_storage_gone(bench):
     server = ends.Server(bench)
     server.boot()
     server.goes_down("poweroff", "lost")
-
-
-@rows("D1")
-@options(timeout=600)
-def test_storage_gone_and_forgotten(bench):
-    """The same before the shutdown, and nothing of the root is in memory but what runs: systemd has to get as far as to leave the mark by which
-    the volume's supervisor ends the machine, without reading anything."""
-    server = ends.Server(bench, initrd="lean")
-    server.boot()
-    server.goes_down("poweroff", ends.Storage.COLD)
