@@ -11,7 +11,6 @@
 #include "rtnl-internal.h"
 #include "string-util.h"
 
-#define REQUEST_SIZE 512U
 #define MASTERS_MAX 4U
 /* Metrics of the route to the peer alone: smaller than any that others give, IPv6 has no 0. */
 #define METRIC_IPV4 0U
@@ -55,17 +54,6 @@ static bool same_address(int family, const struct in6_addr *a, const struct in6_
         return memcmp(a, b, address_size(family)) == 0;
 }
 
-static struct nlmsghdr *put_request(char buffer[static REQUEST_SIZE], uint16_t type, uint16_t flags) {
-        struct nlmsghdr *header;
-
-        memset(buffer, 0, REQUEST_SIZE);
-        header = mnl_nlmsg_put_header(buffer);
-        header->nlmsg_type = type;
-        header->nlmsg_flags = NLM_F_REQUEST | flags;
-        header->nlmsg_seq = 1;
-        return header;
-}
-
 static bool get_address(const struct nlattr *a, int family, struct in6_addr *ret) {
         if (!a || mnl_attr_get_payload_len(a) < address_size(family))
                 return false;
@@ -103,8 +91,8 @@ static int way_cb(const struct nlmsghdr *header, void *data) {
 
 /* No way is no error: *ret is all zero then. */
 static int find_way(int family, const struct in6_addr *peer, Way *ret) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_GETROUTE, NLM_F_ACK);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_GETROUTE, NLM_F_ACK);
         struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         WayQuery q = { .family = family };
         int r;
@@ -171,8 +159,8 @@ static void forget_nic(void *data) {
 }
 
 static int find_nic(const NetworkPath *p, unsigned ifindex, Nic *ret) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_GETLINK, NLM_F_DUMP);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
         struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         NicQuery q = { .path = p, .ifindex = ifindex };
         int r;
@@ -218,8 +206,8 @@ static void forget_addresses(void *data) {
 }
 
 static int query_addresses(AddressQuery *q) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_GETADDR, NLM_F_DUMP);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_GETADDR, NLM_F_DUMP);
         struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
         message->ifa_family = (uint8_t) q->family;
@@ -395,8 +383,8 @@ int network_path_from_json(const json_t *o, NetworkPath *ret) {
 }
 
 static int set_up(unsigned ifindex) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWLINK, NLM_F_ACK);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWLINK, NLM_F_ACK);
         struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
         message->ifi_family = AF_UNSPEC;
@@ -408,8 +396,8 @@ static int set_up(unsigned ifindex) {
 
 /* Usable at once and for good. */
 static int add_address(const NetworkPath *p, unsigned ifindex) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
         struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         int r;
 
@@ -427,8 +415,8 @@ static int add_address(const NetworkPath *p, unsigned ifindex) {
 /* Not a replacement: whatever route is there stays, and this one comes before it. The gateway need not be in a network
  * of the NIC, as with an address of /32. */
 static int add_route(const NetworkPath *p, unsigned ifindex) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE);
         struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         int r;
 

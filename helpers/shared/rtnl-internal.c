@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -27,6 +28,17 @@ static int open_socket(struct mnl_socket **ret) {
 
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+struct nlmsghdr *rtnl_request(char buffer[static RTNL_REQUEST_SIZE], uint16_t type, uint16_t flags) {
+        struct nlmsghdr *header;
+
+        memset(buffer, 0, RTNL_REQUEST_SIZE);
+        header = mnl_nlmsg_put_header(buffer);
+        header->nlmsg_type = type;
+        header->nlmsg_flags = NLM_F_REQUEST | flags;
+        header->nlmsg_seq = 1;
+        return header;
 }
 
 int rtnl_talk(struct nlmsghdr *request, mnl_cb_t callback, void *data) {

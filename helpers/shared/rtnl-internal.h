@@ -7,6 +7,11 @@
 
 /* What rtnl.c, rtnl-nic.c and network-path.c share, and nobody else. */
 
+#define RTNL_REQUEST_SIZE 1024U
+
+/* Begins a request in the buffer, which must be aligned to 8 bytes and is cleared. The header is in it. */
+struct nlmsghdr *rtnl_request(char buffer[static RTNL_REQUEST_SIZE], uint16_t type, uint16_t flags);
+
 /* Sends the request and hands each answer to the callback (may be NULL) until the kernel says that it is the last. Returns
  * 0 or a negative errno, -ETIMEDOUT if the kernel does not answer within 5 s. */
 _must_check_ int rtnl_talk(struct nlmsghdr *request, mnl_cb_t callback, void *data);

@@ -12,7 +12,6 @@
 
 /* A NIC has a few addresses and routes; memory stays bounded, what comes after is not seen. */
 #define MESSAGES_MAX 256U
-#define REQUEST_SIZE 1024U
 #define LIFETIME_INFINITY UINT32_MAX
 
 typedef struct Messages {
@@ -42,17 +41,6 @@ static void messages_freep(Messages **m) {
         free(*m);
 }
 
-static struct nlmsghdr *put_request(char buffer[static REQUEST_SIZE], uint16_t type, uint16_t flags) {
-        struct nlmsghdr *header;
-
-        memset(buffer, 0, REQUEST_SIZE);
-        header = mnl_nlmsg_put_header(buffer);
-        header->nlmsg_type = type;
-        header->nlmsg_flags = NLM_F_REQUEST | flags;
-        header->nlmsg_seq = 1;
-        return header;
-}
-
 static void forget_kept(void *data) {
         Selection *s = data;
 
@@ -78,8 +66,8 @@ static int keep_cb(const struct nlmsghdr *header, void *data) {
 
 /* What the kernel tells is kept first and changed afterwards: a dump that is under way does not stand changes. */
 static int dump(uint16_t type, uint8_t family, size_t header_size, unsigned ifindex, Selector selector, Messages **ret) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, type, NLM_F_DUMP);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, type, NLM_F_DUMP);
         _cleanup_(messages_freep) Messages *m = new0(Messages, 1);
         int r;
 
@@ -110,7 +98,7 @@ static int copy_attributes(struct nlmsghdr *request, const struct nlmsghdr *mess
                                 break;
                 if (i < n)
                         continue;
-                if (!mnl_attr_put_check(request, REQUEST_SIZE, type, mnl_attr_get_payload_len(a), mnl_attr_get_payload(a)))
+                if (!mnl_attr_put_check(request, RTNL_REQUEST_SIZE, type, mnl_attr_get_payload_len(a), mnl_attr_get_payload(a)))
                         return -EMSGSIZE;
         }
 
@@ -149,8 +137,8 @@ static int nic_cb(const struct nlmsghdr *header, void *data) {
 }
 
 int rtnl_nic_towards(const char *address, unsigned *ret_ifindex) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_GETROUTE, NLM_F_ACK);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_GETROUTE, NLM_F_ACK);
         struct in6_addr destination;
         struct rtmsg *message;
         unsigned ifindex = 0;
@@ -179,8 +167,8 @@ int rtnl_nic_towards(const char *address, unsigned *ret_ifindex) {
 }
 
 static int add_address(unsigned ifindex, const Ipv6Settings *s) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
         struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         int r;
 
@@ -195,8 +183,8 @@ static int add_address(unsigned ifindex, const Ipv6Settings *s) {
 }
 
 int rtnl_add_ipv6(unsigned ifindex, const Ipv6Settings *s, uint32_t metric) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
         struct rtmsg *message;
         int r;
 
@@ -221,8 +209,8 @@ int rtnl_add_ipv6(unsigned ifindex, const Ipv6Settings *s, uint32_t metric) {
 }
 
 static int set_down(unsigned ifindex) {
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWLINK, NLM_F_ACK);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWLINK, NLM_F_ACK);
         struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
         message->ifi_family = AF_UNSPEC;
@@ -240,7 +228,7 @@ static bool is_address(const struct nlmsghdr *header, unsigned ifindex) {
 
 int rtnl_take_down(unsigned ifindex) {
         static const uint16_t left_out[] = { IFA_CACHEINFO, IFA_FLAGS };
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
         _cleanup_(messages_freep) Messages *m = NULL;
         int r, first;
 
@@ -249,7 +237,7 @@ int rtnl_take_down(unsigned ifindex) {
         first = set_down(ifindex);
         r = dump(RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), ifindex, is_address, &m);
         for (size_t i = 0; r >= 0 && i < m->n; i++) {
-                struct nlmsghdr *header = put_request(buffer, RTM_DELADDR, NLM_F_ACK);
+                struct nlmsghdr *header = rtnl_request(buffer, RTM_DELADDR, NLM_F_ACK);
                 struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
                 int k;
 
@@ -289,8 +277,8 @@ static bool address_expires(const struct nlmsghdr *header, unsigned ifindex) {
 static int hold_address(const struct nlmsghdr *old, unsigned ifindex) {
         static const uint16_t left_out[] = { IFA_CACHEINFO };
         static const struct ifa_cacheinfo for_good = { .ifa_prefered = LIFETIME_INFINITY, .ifa_valid = LIFETIME_INFINITY };
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_REPLACE);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_REPLACE);
         struct ifaddrmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         int r;
 
@@ -298,7 +286,7 @@ static int hold_address(const struct nlmsghdr *old, unsigned ifindex) {
         r = copy_attributes(header, old, sizeof(*message), left_out, ELEMENTSOF(left_out));
         if (r < 0)
                 return r;
-        if (!mnl_attr_put_check(header, REQUEST_SIZE, IFA_CACHEINFO, sizeof(for_good), &for_good))
+        if (!mnl_attr_put_check(header, RTNL_REQUEST_SIZE, IFA_CACHEINFO, sizeof(for_good), &for_good))
                 return -EMSGSIZE;
 
         return rtnl_talk(header, NULL, NULL);
@@ -340,8 +328,8 @@ static bool route_expires(const struct nlmsghdr *header, unsigned ifindex) {
 static int add_for_good(const struct nlmsghdr *old, const struct rtnexthop *hop, bool has_nexthop_object) {
         /* A nexthop object, as systemd-networkd makes them, says all of the rest; the kernel tells it too, but will not be told. */
         static const uint16_t left_out[] = { RTA_CACHEINFO, RTA_EXPIRES, RTA_MULTIPATH, RTA_GATEWAY, RTA_OIF };
-        char buffer[REQUEST_SIZE] __attribute__((aligned(8)));
-        struct nlmsghdr *header = put_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE);
+        char buffer[RTNL_REQUEST_SIZE] __attribute__((aligned(8)));
+        struct nlmsghdr *header = rtnl_request(buffer, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE);
         struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
         int r;
 
@@ -356,7 +344,7 @@ static int add_for_good(const struct nlmsghdr *old, const struct rtnexthop *hop,
                 mnl_attr_put_u32(header, RTA_OIF, (uint32_t) hop->rtnh_ifindex);
                 for (int left = (int) (hop->rtnh_len - sizeof(*hop)); RTA_OK(a, left); a = RTA_NEXT(a, left))
                         if (a->rta_type == RTA_GATEWAY &&
-                            !mnl_attr_put_check(header, REQUEST_SIZE, RTA_GATEWAY, RTA_PAYLOAD(a), RTA_DATA(a)))
+                            !mnl_attr_put_check(header, RTNL_REQUEST_SIZE, RTA_GATEWAY, RTA_PAYLOAD(a), RTA_DATA(a)))
                                 return -EMSGSIZE;
         }
 
