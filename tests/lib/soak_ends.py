@@ -2,6 +2,8 @@
 """Many ends in a row, each of a server that was booted for it. Called by tests/soak --ends."""
 
 import collections
+import concurrent.futures
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -33,24 +35,42 @@ def one(folder, image, verb, storage, turn):
             return e.seconds, ends.Storage("alive")
 
 
-def run(arguments):
-    """arguments: of tests/soak. Returns the exit status."""
-    times, failures, number = collections.defaultdict(list), collections.Counter(), 0
-    kinds_seen = collections.defaultdict(collections.Counter)
+def plan(arguments):
+    """(image, verb, storage, turn) of each end, so that all pairs of image and verb get on side by side."""
     pairs = [(image, verb) for image in arguments.images for verb in arguments.verbs]
     for turn in range(arguments.ends):
         for place, (image, verb) in enumerate(pairs):
             kinds = ("alive", "gone", "lost") if image == "nfs" else arguments.storage
             # Each pair gets all of them, whatever their number is.
-            storage = ends.Storage.at_random(kinds[(turn + place) % len(kinds)])
-            number += 1
-            what = f"{image} {verb}"
+            yield image, verb, ends.Storage.at_random(kinds[(turn + place) % len(kinds)]), turn + place
+
+
+def try_one(folder, image, verb, storage, turn):
+    """In a process of its own, as the servers of a test end with the process that started them. Returns (seconds, storage, None), or
+    what went wrong in the place of None."""
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    try:
+        return *one(folder, image, verb, storage, turn), None
+    except Exception as e:  # whatever it was, the others are still wanted
+        return None, storage, f"{type(e).__name__}: {e}"
+
+
+def run(arguments):
+    """arguments: of tests/soak. Returns the exit status."""
+    times, failures = collections.defaultdict(list), collections.Counter()
+    kinds_seen = collections.defaultdict(collections.Counter)
+    context = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
+        futures = {}
+        for number, (image, verb, storage, turn) in enumerate(plan(arguments), 1):
             folder = os.path.join(runner.LOGS, "soak-ends", f"{number:03}-{image}-{verb}")
-            try:
-                seconds, storage = one(folder, image, verb, storage, turn + place)
-            except Exception as e:  # whatever it was, the others are still wanted
+            futures[pool.submit(try_one, folder, image, verb, storage, turn)] = (number, f"{image} {verb}", folder)
+        for future in concurrent.futures.as_completed(futures):
+            number, what, folder = futures[future]
+            seconds, storage, why = future.result()
+            if why:
                 failures[what] += 1
-                print(f"{number:4}  {what:24} {storage!s:14} FAIL  {type(e).__name__}: {e}", flush=True)
+                print(f"{number:4}  {what:24} {storage!s:14} FAIL  {why}", flush=True)
                 print(f"      logs: {os.path.relpath(folder)}", flush=True)
             else:
                 times[what].append(seconds)
