@@ -119,6 +119,9 @@ static int unpack_record(json_t *o, NbdRecord *r) {
                         "oldstyle", &oldstyle, "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects,
                         "reason", &reason, "since", &since, "path", &path) < 0)
                 return -EBADMSG;
+        /* None of them has ever been written so, and as unsigned ones they would be others. */
+        if (size < 0 || block_size < 0 || flags < 0 || flags > UINT16_MAX || when < 0 || pid < 0 || reconnects < 0 || since < 0)
+                return -EBADMSG;
 
         *r = (NbdRecord){
                 .size = (uint64_t) size,
