@@ -6,11 +6,6 @@
 
 #define ANSWER_MAX 4096U
 
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
-
 static int feed(HttpAnswer *a, const char *data, size_t size, size_t step) {
         a->max_size = ANSWER_MAX;
         for (size_t i = 0; i < size; i += step) {

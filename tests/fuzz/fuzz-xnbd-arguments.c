@@ -8,11 +8,6 @@
 
 #define WORDS_MAX 64U
 
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = strndup((const char *) data, size), *reason = NULL;
         char *argv[WORDS_MAX + 2] = { (char *) "xnbd-client" };
