@@ -215,12 +215,20 @@ static int on_progress(void *userdata, curl_off_t total, curl_off_t now, curl_of
         return 0;
 }
 
+/* What libcurl does by itself, but for the version, which it leaves to the settings of the TLS library, and an initrd has none. */
+static bool set_security(CURL *c) {
+        return curl_easy_setopt(c, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
+}
+
 static bool set_options(Exchange *x, const char *url, bool secure) {
         const Request *q = x->request;
         CURL *c = x->curl;
 
         return curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, secure ? "https" : "http") == CURLE_OK &&
+               (!secure || set_security(c)) &&
                curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_NOPROXY, "*") == CURLE_OK &&
                /* Where they lead is looked at first. */
