@@ -206,8 +206,8 @@ static int mask_service(int early_fd) {
 static int add_argument(FILE *f, const char *word) {
         _cleanup_free_ char *quoted = NULL;
 
-        /* A unit file is UTF-8; no NIC is named otherwise. */
-        if (!utf8_is_valid(word, strlen(word)) || strpbrk(word, "\n\r"))
+        /* A unit file is a text in UTF-8; no NIC is named otherwise. */
+        if (!utf8_is_valid(word, strlen(word)) || has_control_characters(word))
                 return 0;
         quoted = unit_file_quote(word, /* exec= */ true);
         if (!quoted)

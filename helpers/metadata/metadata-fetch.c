@@ -203,6 +203,8 @@ static int describe(const Outcome *o, usec_t timeout, char **ret) {
                                    METADATA_DEPTH_MAX);
         case -EPROTO:
                 return asprintf_to(ret, "Metadata service does not speak HTTP");
+        case -EKEYREJECTED:
+                return asprintf_to(ret, "The certificate of METADATA_URL is not accepted");
         case -EPROTONOSUPPORT:
                 return asprintf_to(ret, "METADATA_URL is neither http nor https");
         }

@@ -160,14 +160,17 @@ static int set_limits(Transfer *t) {
         return 0;
 }
 
-/* The libcurl of the lean image is built without TLS, and refuses a list with a protocol that it does not know. */
-static bool allow_protocols(CURL *c) {
+/* The libcurl of the lean image is built without TLS, and refuses a list with a protocol that it does not know. Where it has TLS, it
+ * checks certificate and name by itself, but leaves the version to the settings of the TLS library. */
+static bool set_protocols(CURL *c) {
         CURLcode r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 
         if (r == CURLE_UNSUPPORTED_PROTOCOL)
-                r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http");
+                return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK;
 
-        return r == CURLE_OK;
+        return r == CURLE_OK && curl_easy_setopt(c, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
 }
 
 static int transfer_start(Transfer *t, CURLM *multi) {
@@ -180,7 +183,7 @@ static int transfer_start(Transfer *t, CURLM *multi) {
         if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) ||
             curl_easy_setopt(t->easy, CURLOPT_URL, t->request->url) ||
             curl_easy_setopt(t->easy, CURLOPT_DEFAULT_PROTOCOL, "http") ||
-            !allow_protocols(t->easy) ||
+            !set_protocols(t->easy) ||
             curl_easy_setopt(t->easy, CURLOPT_PROXY, "") ||
             curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*") ||
             curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L) ||
@@ -231,6 +234,8 @@ static int transfer_error(const Transfer *t, CURLcode code) {
         case CURLE_GOT_NOTHING:
         case CURLE_PARTIAL_FILE:
                 return -ECONNRESET;
+        case CURLE_PEER_FAILED_VERIFICATION:
+                return -EKEYREJECTED;
         case CURLE_FILESIZE_EXCEEDED:
                 return -EFBIG;
         case CURLE_WRITE_ERROR:

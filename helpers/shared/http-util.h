@@ -47,6 +47,7 @@ _must_check_ int http_init(void);
  * -ETIMEDOUT    any of the time limits, and an answer that drips
  * -ECONNRESET   the connection ended before the answer did
  * -ENXIO        the host's name does not resolve
+ * -EKEYREJECTED the server's certificate is not accepted
  * -EFBIG        the body is larger than max_size
  * -EPROTO       what came is not HTTP
  * -EADDRINUSE   every port of the range is taken; -EACCES if it may not be bound

@@ -29,15 +29,6 @@ struct Options {
         size_t n_problems;
 };
 
-static bool has_control_characters(const char *s) {
-        for (const unsigned char *p = (const unsigned char *) s; *p; p++)
-                /* C0 and DEL, and the C1 controls, in UTF-8. */
-                if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
-                        return true;
-
-        return false;
-}
-
 static bool only_has(const char *s, const char *allowed) {
         return s[strspn(s, allowed)] == '\0';
 }
