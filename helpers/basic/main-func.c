@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
-
-#define TIMEOUT_MAX 86400U
 
 int parse_standard_options(int argc, char *argv[], const char *help_text) {
         static const struct option options[] = {
@@ -55,8 +54,8 @@ int parse_no_arguments(int argc, char *argv[], const char *help_text) {
 int parse_timeout_option(const char *s, unsigned *ret) {
         unsigned seconds;
 
-        if (parse_unsigned(s, &seconds) < 0 || seconds > TIMEOUT_MAX)
-                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.", TIMEOUT_MAX);
+        if (parse_unsigned(s, &seconds) < 0 || seconds > OPTION_TIMEOUT_MAX)
+                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.", OPTION_TIMEOUT_MAX);
 
         *ret = seconds;
         return 0;

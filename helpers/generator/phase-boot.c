@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "boot.h"
+#include "bounds.h"
 #include "drop-in.h"
 #include "fd-util.h"
 #include "fetch-modules-unit.h"
@@ -21,7 +22,6 @@
 #include "string-util.h"
 #include "wait-units.h"
 
-#define UNIT_SIZE_MAX (64U * 1024U)
 #define UDEV_RULES "61-scaleway-nbd.rules"
 
 static void boot_done(Boot *b) {

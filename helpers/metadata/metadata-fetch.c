@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "http-util.h"
 #include "log.h"
 #include "metadata-fetch.h"
@@ -13,9 +14,6 @@
 #include "string-util.h"
 
 #define CONF_PATH "/conf?format=json"
-/* An answer that is there but useless is not expected to get better: a service that is just starting gets these further
- * tries. */
-#define USELESS_RETRIES 3U
 
 /* What came of one try, where it did not end in a document. */
 typedef struct Outcome {
@@ -239,7 +237,7 @@ static int try_until(const Source *source, usec_t timeout, Fetched *f, Outcome *
                 log_try(outcome, timeout);
                 if (outcome->kind == OUTCOME_ERROR && !http_may_retry(outcome->error, 0))
                         break;
-                if (is_useless(outcome) && n_useless++ >= USELESS_RETRIES)
+                if (is_useless(outcome) && n_useless++ >= METADATA_USELESS_RETRIES)
                         break;
         } while (retry_wait(&retry, pause));
 

@@ -6,11 +6,11 @@
 #include <net/if.h>
 #include <stdio.h>
 
+#include "bounds.h"
 #include "host-names.h"
 #include "string-util.h"
 
 #define BLANKS " \t\r"
-#define LABEL_MAX 63U /* RFC 1035 */
 
 bool host_name_is_valid(const char *s) {
         size_t n_label = 0;
@@ -29,7 +29,7 @@ bool host_name_is_valid(const char *s) {
                 if (hyphen && (p[1] == '.' || p[1] == '\0'))
                         return false;
                 n_label = dot ? 0 : n_label + 1;
-                if (n_label > LABEL_MAX)
+                if (n_label > HOST_LABEL_MAX)
                         return false;
         }
 

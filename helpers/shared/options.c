@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "mask.h"
 #include "nfs-source.h"
@@ -12,7 +13,6 @@
 #include "string-util.h"
 
 #define METADATA_LOCAL "metadata.local"
-#define SHOWN_MAX 200U /* of a value, in a message or a comment */
 #define DIGITS "0123456789"
 #define ALNUM DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -436,7 +436,7 @@ bool options_is_spoilt(const Options *o, OptionId id) {
 static char *shown(const char *value) {
         _cleanup_free_ char *masked = NULL;
 
-        return mask_word(value, &masked) < 0 ? NULL : printable(masked, SHOWN_MAX);
+        return mask_word(value, &masked) < 0 ? NULL : printable(masked, OPTION_SHOWN_MAX);
 }
 
 int options_describe_problem(const Options *o, const OptionProblem *p, char **ret) {

@@ -10,14 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
 #include "string-util.h"
 #include "user-data.h"
-
-#define TIMEOUT_DEFAULT 60U
-#define TEXT_SHOWN_MAX 120U
 
 /* The old tool ended with 0 whatever came, so no script could tell a value from the text of an error. 1 is everything
  * else, which is not the service's doing. */
@@ -31,7 +29,7 @@ static const char *arg_key = ""; /* "": which keys there are */
 static const char *arg_value = NULL;
 static const char *arg_file = NULL;
 static bool arg_delete = false;
-static unsigned arg_timeout = TIMEOUT_DEFAULT;
+static unsigned arg_timeout = USERDATA_TIMEOUT_DEFAULT;
 
 static void help(FILE *f) {
         fprintf(f,
@@ -46,7 +44,7 @@ static void help(FILE *f) {
                 "  -h --help             Show this help\n"
                 "     --version          Show the version\n",
                 program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-                program_invocation_short_name, TIMEOUT_DEFAULT);
+                program_invocation_short_name, USERDATA_TIMEOUT_DEFAULT);
 }
 
 static int usage_error(void) {
@@ -167,7 +165,7 @@ static int log_refusal(HttpResponse *response) {
         _cleanup_free_ char *text = NULL;
 
         response->body[strcspn(response->body, "\r\n")] = '\0';
-        text = printable(response->body, TEXT_SHOWN_MAX);
+        text = printable(response->body, USERDATA_SHOWN_MAX);
         if (!text)
                 return log_oom();
 
@@ -181,7 +179,7 @@ static int judge(HttpResponse *response) {
         if (response->status / 100 == 2)
                 return 0;
         if (response->status == 404 && arg_key[0] != '\0') {
-                _cleanup_free_ char *shown = printable(arg_key, TEXT_SHOWN_MAX);
+                _cleanup_free_ char *shown = printable(arg_key, USERDATA_SHOWN_MAX);
 
                 log_error("There is no user data '%s'.", shown ?: "?");
                 return EXIT_NO_SUCH_KEY;
