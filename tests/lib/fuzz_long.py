@@ -18,12 +18,16 @@ import runner
 FUZZ = os.path.join(runner.TESTS, "fuzz")
 CORPORA = os.path.join(runner.CACHE, "fuzz")  # what was found before, and is gone on from
 LOGS = os.path.join(runner.LOGS, "fuzz-long")
-BUILD = "libfuzzer"
-OPTIONS = ["-Dfuzzer-engine=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dman=disabled"]
+OPTIONS = ["-Dfuzzer-engine=true", "-Db_lundef=false", "-Dman=disabled"]
+# Engine → compiler, more options of meson, environment of the build. AFL++ has its own words for the sanitizers.
+ENGINES = {
+    "libfuzzer": ("clang", ["-Db_sanitize=address,undefined"], {}),
+    "afl": ("afl-clang-fast", [], {"AFL_USE_ASAN": "1", "AFL_USE_UBSAN": "1", "AFL_QUIET": "1"}),
+}
 # A sample that takes longer is a finding; the slowest targets wait for a server of their own for a second or two.
 SAMPLE_TIMEOUT = 20
 SAMPLE_MEMORY = 1024  # MB, of which the sanitizers take a good part
-FINDINGS = ("crash-*", "leak-*", "timeout-*", "oom-*")
+FINDINGS = ("crash-*", "leak-*", "timeout-*", "oom-*", "default/crashes/id:*", "default/hangs/id:*")
 # The machine may have other things to do: a target that gets no processor ends all the same.
 WALL_PER_CPU = 20
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -41,27 +45,34 @@ def targets():
     return dict(sorted(found.items()))
 
 
-def build(names):
+def build(engine, names):
     """The folder, or None; the log says why."""
-    folder = os.path.join(runner.CACHE, f"build-{BUILD}")
-    log = runner.log_path(f"build/{BUILD}")
-    with runner.locked(f"build-{BUILD}"):
+    compiler, options, environment = ENGINES[engine]
+    folder = os.path.join(runner.CACHE, f"build-{engine}")
+    log = runner.log_path(f"build/{engine}")
+    with runner.locked(f"build-{engine}"):
         if not os.path.exists(os.path.join(folder, "build.ninja")):
             shutil.rmtree(folder, ignore_errors=True)
-            if runner.command(["meson", "setup", folder, runner.TOP, *OPTIONS], log, env={"CC": "clang"}) != 0:
+            argv = ["meson", "setup", folder, runner.TOP, *OPTIONS, *options]
+            if runner.command(argv, log, env={"CC": compiler, **environment}) != 0:
                 return None, log
         # Only the targets: the programs are built elsewhere.
-        done = runner.command(["ninja", "-C", folder, *names], log, timeout=3600, append=True)
+        done = runner.command(["ninja", "-C", folder, *names], log, timeout=3600, append=True, env=environment)
     return (folder if done == 0 else None), log
 
 
-def cpu_seconds(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            fields = f.read().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def cpu_seconds(session):
+    """Of all processes of the session, and of their children that have ended."""
+    ticks = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[3] == str(session):
+            ticks += sum(int(field) for field in fields[11:15])
+    return ticks / TICKS
 
 
 def wait(child, seconds):
@@ -88,15 +99,13 @@ def number(pattern, text, default=0):
 
 class Outcome:
     def __init__(self, name, seconds, log, findings):
-        with open(log, encoding="utf-8", errors="replace") as f:
-            text = f.read()
         self.name, self.seconds, self.log, self.findings = name, seconds, log, findings
-        self.executions = number(r"stat::number_of_executed_units: (\d+)", text) or number(r"^#(\d+)\t", text)
-        self.edges = number(r"\bcov: (\d+)", text)
-        self.known = number(r"Loaded \d+ modules +\((\d+) inline", text)
-        self.samples = number(r"\bcorp: (\d+)/", text)
-        # Nothing is said of coverage if it did not even get through its corpus.
-        self.broken = self.edges == 0
+        self.executions = self.edges = self.known = self.samples = 0
+
+    @property
+    def broken(self):
+        """Nothing is said of coverage if it did not even get through its corpus."""
+        return self.edges == 0
 
     def line(self):
         share = f"{100 * self.edges / self.known:.0f} %" if self.known else "?"
@@ -105,32 +114,72 @@ class Outcome:
                 f"{self.samples:8}  {found}")  # fmt: skip
 
 
-def fuzz(name, seeds, folder, seconds):
-    corpus, logs = os.path.join(CORPORA, name), os.path.join(LOGS, name)
+def libfuzzer(program, corpus, seeds, logs):
+    return [program, f"-timeout={SAMPLE_TIMEOUT}", f"-rss_limit_mb={SAMPLE_MEMORY}", "-print_final_stats=1", "-reload=0",
+            f"-artifact_prefix={logs}/", corpus, seeds]  # fmt: skip
+
+
+def read_libfuzzer(outcome, logs):
+    with open(outcome.log, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    outcome.executions = number(r"stat::number_of_executed_units: (\d+)", text) or number(r"^#(\d+)\t", text)
+    outcome.edges = number(r"\bcov: (\d+)", text)
+    outcome.known = number(r"Loaded \d+ modules +\((\d+) inline", text)
+    outcome.samples = number(r"\bcorp: (\d+)/", text)
+
+
+def afl(program, corpus, seeds, logs):
+    """Goes on from its corpus of the last time, if there is one. AFL++ takes no empty sample."""
+    shutil.copytree(seeds, corpus, dirs_exist_ok=True)
+    for entry in os.scandir(corpus):
+        if entry.stat().st_size == 0:
+            os.unlink(entry.path)
+    return ["afl-fuzz", "-m", "none", "-t", str(1000 * SAMPLE_TIMEOUT), "-i", corpus, "-o", logs, "--", program]
+
+
+def read_afl(outcome, logs):
+    try:
+        with open(os.path.join(logs, "default", "fuzzer_stats"), encoding="utf-8") as f:
+            values = dict(re.findall(r"^(\w+) *: *(\d+)", f.read(), re.MULTILINE))
+    except OSError:
+        return
+    outcome.executions, outcome.edges, outcome.known, outcome.samples = (
+        int(values.get(key, 0)) for key in ("execs_done", "edges_found", "total_edges", "corpus_count"))  # fmt: skip
+
+
+def fuzz(engine, name, seeds, folder, seconds):
+    corpus, logs = os.path.join(CORPORA, engine, name), os.path.join(LOGS, engine, name)
     shutil.rmtree(logs, ignore_errors=True)
     os.makedirs(corpus, exist_ok=True)
     os.makedirs(logs)
     log = os.path.join(logs, "output.log")
+    prepare, read = {"libfuzzer": (libfuzzer, read_libfuzzer), "afl": (afl, read_afl)}[engine]
+    argv = prepare(os.path.join(folder, name), corpus, seeds, logs)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="fuzz-long-", dir=memory) as scratch, open(log, "wb") as f:
-        argv = [os.path.join(folder, name), f"-timeout={SAMPLE_TIMEOUT}", f"-rss_limit_mb={SAMPLE_MEMORY}", "-print_final_stats=1",
-                "-reload=0", f"-artifact_prefix={logs}/", corpus, seeds]  # fmt: skip
-        environment = {**os.environ, "TMPDIR": scratch, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, env=environment, cwd=scratch)
+        # The one takes it amiss if the machine's core pattern or its clock governor are not as it likes them.
+        environment = {**os.environ, "TMPDIR": scratch, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "AFL_NO_UI": "1",
+                       "AFL_NO_AFFINITY": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1"}  # fmt: skip
+        if engine == "afl":
+            del environment["UBSAN_OPTIONS"]
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, env=environment, cwd=scratch,
+                                 start_new_session=True)  # fmt: skip
         try:
             used = wait(child, seconds)
         except BaseException:
             child.kill()
             child.wait()
             raise
-    findings = sorted(path for pattern in FINDINGS for path in glob.glob(os.path.join(logs, pattern)))
-    return Outcome(name, used, log, findings)
+    outcome = Outcome(name, used, log, sorted(path for pattern in FINDINGS for path in glob.glob(os.path.join(logs, pattern))))
+    read(outcome, logs)
+    return outcome
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/fuzz-long", description="Looks for inputs that crash the parsers, under libFuzzer.")
+    parser = argparse.ArgumentParser(prog="tests/fuzz-long", description="Looks for inputs that crash the parsers.")
     parser.add_argument("minutes", type=float, metavar="MINUTES", help="processor time of each target")
     parser.add_argument("-k", metavar="PATTERN", help="only targets whose name matches this regular expression")
+    parser.add_argument("--engine", choices=ENGINES, default="libfuzzer", help="default: %(default)s")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="targets at a time (default: %(default)s)")
     arguments = parser.parse_args()
     chosen = {name: seeds for name, seeds in targets().items() if not arguments.k or re.search(arguments.k, name)}
@@ -138,7 +187,10 @@ def main():
         parser.error("there is no such target" if not chosen else "MINUTES: more than 0")
 
     runner.set_up()
-    folder, log = build(chosen)
+    if not shutil.which(ENGINES[arguments.engine][0]):
+        print(f"{ENGINES[arguments.engine][0]} is missing", file=sys.stderr)
+        return 1
+    folder, log = build(arguments.engine, chosen)
     if not folder:
         print(f"The targets could not be built:\n{runner.last_lines(log, 25)}", file=sys.stderr)
         return 1
@@ -146,7 +198,7 @@ def main():
     print(f"{'target':26} {'CPU s':>8} {'executions':>12} {'edges':>7}    {'of':6} {'':5} {'samples':>8}  found", flush=True)
     bad = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        futures = [pool.submit(fuzz, name, seeds, folder, 60 * arguments.minutes) for name, seeds in chosen.items()]
+        futures = [pool.submit(fuzz, arguments.engine, name, seeds, folder, 60 * arguments.minutes) for name, seeds in chosen.items()]
         try:
             for future in concurrent.futures.as_completed(futures):
                 outcome = future.result()
