@@ -10,6 +10,7 @@
 #include "log.h"
 #include "main-func.h"
 #include "parse-util.h"
+#include "string-util.h"
 
 int parse_standard_options(int argc, char *argv[], const char *help_text) {
         static const struct option options[] = {
@@ -59,6 +60,12 @@ int parse_timeout_option(const char *s, unsigned *ret) {
 
         *ret = seconds;
         return 0;
+}
+
+const char *argument_value(const char *argument) {
+        const char *name = startswith(argument, "env:");
+
+        return name ? getenv(name) ?: "" : argument;
 }
 
 void record_failure(void) {

@@ -68,7 +68,7 @@ static int parse_argv(int argc, char *argv[]) {
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Expected the URL of a mirror, see --help.");
 
-        arg_mirror = argv[optind];
+        arg_mirror = argument_value(argv[optind]);
         return 1;
 }
 
@@ -143,6 +143,7 @@ static int download(const char *url, char **ret_message) {
                 ".",
                 NULL,
         };
+        /* What it says comes to us and not to the journal, so its arguments do not go there either. */
         r = root_command(argv, now_usec() + MODULES_DEADLINE, &output, ret_message);
         return r > 0 ? -EPROTO : r;
 }

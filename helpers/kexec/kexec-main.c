@@ -267,7 +267,7 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
                         if (argc - 1 != verbs[i].n_arguments)
                                 return log_error_errno(EINVAL, "'%s' takes %s, see --help.", argv[0],
                                                        verbs[i].n_arguments > 0 ? "one argument" : "no argument");
-                        arg_kernel = argv[1];
+                        arg_kernel = argument_value(argv[1]);
                         *ret = verbs[i].run;
                         return 1;
                 }
@@ -296,10 +296,10 @@ static int parse_argv(int argc, char *argv[], int (**ret)(void)) {
                         puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
                         return 0;
                 case ARG_INITRD:
-                        arg_initrd = optarg;
+                        arg_initrd = argument_value(optarg);
                         break;
                 case ARG_APPEND:
-                        arg_append = optarg;
+                        arg_append = argument_value(optarg);
                         break;
                 case ARG_STATE:
                         arg_state = optarg;

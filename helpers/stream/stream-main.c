@@ -103,7 +103,7 @@ static int parse_option(int c, const char *value) {
                         return log_error_errno(EINVAL, "--sha256= wants %u hexadecimal digits.", SHA256_HEX_LENGTH);
                 return 0;
         case ARG_SIGNATURE:
-                arg_signature = empty_to_null(value);
+                arg_signature = empty_to_null(argument_value(value));
                 return 0;
         case ARG_KEY:
                 arg_key = empty_to_null(value);
@@ -163,7 +163,7 @@ static int parse_argv(int argc, char *argv[]) {
         if (!arg_signature != !arg_key)
                 return log_error_errno(EINVAL, "--signature= and --key= go together.");
 
-        arg_url = argv[optind];
+        arg_url = argument_value(argv[optind]);
         arg_target = argv[optind + 1];
         return 1;
 }

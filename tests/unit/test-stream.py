@@ -676,6 +676,19 @@ class Network(Streams):
                       self.refused(self.server.add("r", b"", self.redirect(302, "ftp://user:SECRET@h/x?SECRET")), "redirected to")):  # fmt: skip
             self.assertNotIn("SECRET", "\n".join(lines))
 
+    def test_secrets_are_no_arguments(self):
+        """Those are in the journal."""
+        key = self.keys("rsa")
+        signature = self.server.add("s", self.sign(PAYLOAD))
+        self.stream("env:IMAGE", "--signature=env:SIGNATURE", key, environment={"IMAGE": self.server.add("a", PAYLOAD), "SIGNATURE": signature})
+        self.complete()
+        self.assertEqual(len(self.server.requests("s")), 1)
+        # The unit leaves those empty that are not set.
+        other = self.base / "other"
+        other.mkdir()
+        self.stream("env:IMAGE", "--signature=env:SIGNATURE", "--key=", environment={"IMAGE": self.server.url("a"), "SIGNATURE": ""}, target=other)
+        self.assertRegex(self.stream("env:NONE", status=1, target=self.base / "x", environment={})[-1], "Failed to open|neither http nor https")
+
     def test_failure_file(self):
         path = self.base / "reason"
         self.refused(self.server.url("nothing"), "404", environment={"SCALEWAY_FAILURE_FILE": str(path)})
@@ -754,11 +767,12 @@ class Files(Streams):
         for words, what in lines:
             for checksum, status in ((hashlib.sha256(self.body).hexdigest(), 0), ("0" * 64, 1)):
                 with self.subTest(what, status=status):
-                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum, f"${{KEXEC_{what.upper()}}}": url}
+                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum}
                     self.file = self.target / what
                     *options, last = [functools.reduce(lambda w, key: w.replace(key, values[key]), values, word) for word in words.split()]
-                    self.assertEqual(last, url)
-                    output = self.stream(last, *options, target=self.file, status=status)
+                    self.assertEqual(last, f"env:KEXEC_{what.upper()}")
+                    environment = {f"KEXEC_{what.upper()}": url}
+                    output = self.stream(last, *options, target=self.file, status=status, environment=environment)
                     self.assertRegex(output[-1], "checksum does not match" if status else "^Downloaded ")
                     self.assertEqual(os.listdir(self.target), [] if status else [what])
 
