@@ -15,7 +15,7 @@
 #define PROC_CMDLINE_MAX (64U * 1024U)      /* no kernel has a longer one (COMMAND_LINE_SIZE is at most 4096), but a test seam may */
 #define OPTION_VALUE_MAX 4096U              /* longer values are bad ones: more than a path, a URL or a command line has */
 #define OPTION_SHOWN_MAX 200U               /* of a value, in a message or a comment: two lines of a console */
-#define OPTION_TIMEOUT_MAX 86400U           /* seconds, of an option --timeout=: a day; whoever wants more wants none */
+#define OPTION_TIMEOUT_MAX 86400U           /* seconds, of an option that takes some: a day; whoever wants more wants none */
 #define IP_FIELDS_MAX 16                    /* of one ip=: the kernel knows 10 */
 #define MODULES_MAX 32U                     /* INITRD_MODULES=: each is loaded before the root is mounted */
 #define MODULES_WARNINGS_MAX 4U             /* each is a line of the console */

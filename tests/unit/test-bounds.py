@@ -17,7 +17,7 @@ DEFINE = re.compile(r'^#define (\w+) +(?:\(+(?:u?int64_t|rlim_t|time_t)\)|\()*["
 BOUND = re.compile(r"_(MAX|LIMIT|TIMEOUT|USEC|SEC|SECONDS|MS|WAIT|PAUSE|AFTER|TRIES|RETRIES|RESTARTS|DEPTH|EVERY|INTERVAL|DEADLINE)$|"
                    r"^(DEADLINE|TIMEOUT|PAUSE|TRIES|LIMIT)$|_(MAX|TIMEOUT)_")  # fmt: skip
 # No bounds: the size of a table, of what random numbers are taken from, of a slice of a wait that has its own end; microseconds of a second.
-OTHER = {"OPTION_CHOICES_MAX", "UNBIASED_MAX", "SLICE_USEC"}
+OTHER = {"OPTION_CHOICES_MAX", "OPTIONS_MAX", "UNBIASED_MAX", "SLICE_USEC"}
 # Their bounds are still beside their code.
 NOT_YET = {"nbd", "exit"}
 
