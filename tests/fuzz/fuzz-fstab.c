@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is /etc/fstab of an image. */
 #include "alloc-util.h"
 #include "fstab.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is a command line, and after its first NUL the metadata as they came. Whatever it is, systemd finds only what the generator
  * meant to write. */
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is /etc/hostname, /etc/hosts and /etc/resolv.conf of an image, and a name that the metadata give. */
 #include <limits.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is what a server sends. It must be the same in whatever pieces it comes. */
 #include "fuzz.h"
 #include "http-answer.h"

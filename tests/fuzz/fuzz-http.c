@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C2 C6 */
 /* The input is what a server sends, whatever it was asked; and the value of a field, a host, and a URL. Built twice, for libcurl and for
  * the client of the static program. */
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C2 C6 */
 #include <string.h>
 
 #include "fuzz.h"

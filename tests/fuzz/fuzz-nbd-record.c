@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is the record of a volume, which the way back and the supervisor read again, and the last state. */
 #include <stdlib.h>
 #include <string.h>

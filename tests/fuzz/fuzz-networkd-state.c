@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is what systemd-networkd keeps of a NIC, in which the DHCP server has a say: name servers, search list, NTP servers. */
 #include "alloc-util.h"
 #include "fuzz.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is nfsroot=, from a tag or the command line. */
 #include "fuzz.h"
 #include "nfs-options.h"

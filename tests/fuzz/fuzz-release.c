@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is /etc/scw-release, os-release(5) or /etc/login.defs of an image. */
 #include "alloc-util.h"
 #include "fuzz.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C3 C6 */
 /* The input is what the servers of an image send: the answer to the first request, and those to the requests that a redirect leads to,
  * with a byte 0xff between them. If it begins with 'r', which then is no part of them, a download is resumed. */
 #include <errno.h>

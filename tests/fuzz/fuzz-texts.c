@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is a command line, a tag, a name of a kernel, or the table of mounts: what is shown of it, and compared. */
 #include "alloc-util.h"
 #include "boot-files.h"

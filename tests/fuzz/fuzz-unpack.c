@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C3 C6 */
 /* The input is a whole archive, compressed or not. Whatever it is, nothing outside of the directory is touched, no more is written than
  * was allowed, and it ends. As root it also makes owners, devices and attributes, which are removed again. */
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is a command line, words separated by newlines. */
 #include <errno.h>
 
