@@ -50,7 +50,7 @@ int take_string_or_null(const char *name, const char *value, void *target) {
 }
 
 const char *argument_value(const char *argument) {
-        const char *name = startswith(argument, "env:");
+        const char *name = argument ? startswith(argument, "env:") : NULL;
 
         return name ? getenv(name) ?: "" : argument;
 }
