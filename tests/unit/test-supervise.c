@@ -587,6 +587,8 @@ static void test_without_files(int listener, const char *uri) {
         ASSERT_OK(unlink(pid_file));
         ASSERT_EQ(waitpid(pid, &status, 0), pid);
         ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ASSERT_OK(rmdir(control));
+        ASSERT_OK(unlink(omit));
 }
 
 /* A service manager, as far as it keeps descriptors: what it was given, and not told to forget. */
@@ -680,13 +682,12 @@ static void await_pid(pid_t pid) {
 
 /* One that was killed has another one in its place, that knows from the record and from the manager what there is to be known. */
 static pid_t test_replaced(int listener, const char *uri) {
-        _cleanup_free_ char *root = NULL, *own_root = NULL, *device = NULL;
+        _cleanup_free_ char *root = NULL, *own_root = NULL;
         char target[PATH_MAX] = "";
         unsigned sessions, taken;
         NbdRecord record;
         pid_t pid;
 
-        /* fd 3 is that of what is handed over. */
         manager_open();
         ASSERT_OK(asprintf_to(&root, "%s/initramfs", directory));
         ASSERT_OK(mkdir_p(root));
