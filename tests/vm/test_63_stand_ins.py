@@ -3,12 +3,13 @@
 not cut it. How that is told where systemd does not run: see 26_inits."""
 
 import os
+import re
 import shutil
 import subprocess
 
 import managers
 import nbd
-from process import find, need
+from process import find, need, wait_until
 from testing import absent, check, contains, equal, options, rows
 
 XNBD = "/run/initramfs/usr/sbin/xnbd-client"
