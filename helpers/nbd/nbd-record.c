@@ -187,7 +187,7 @@ bool nbd_process_is_supervisor(uint64_t pid) {
         if (stat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != geteuid()))
                 return false;
         (void) snprintf(path, sizeof(path), "/proc/%i/cmdline", (int) pid);
-        return read_file(path, RECORD_MAX, &cmdline, NULL) >= 0 && streq(cmdline, NBD_SUPERVISOR_NAME);
+        return read_file(path, RECORD_MAX, &cmdline, NULL) >= 0 && startswith(cmdline, NBD_SUPERVISOR_NAME);
 }
 
 int nbd_record_remove(unsigned index) {
