@@ -49,8 +49,8 @@ _must_check_ int nbd_record_write(unsigned index, const NbdRecord *r);
 _must_check_ int nbd_record_write_at(int dir_fd, unsigned index, const NbdRecord *r);
 /* -ENOENT if there is none, -EBADMSG if it is not one of ours. *ret is to be ended by nbd_record_done(). */
 _must_check_ int nbd_record_read(unsigned index, NbdRecord *ret);
-/* Whether that process lives and is a supervisor of a volume: root's, or the caller's own, and of a name that begins with NBD_SUPERVISOR_NAME. When the one of a
- * record has ended, another process may have got its number. */
+/* Whether that process lives and is a supervisor of a volume: root's, or the caller's own, and of a name that begins with
+ * NBD_SUPERVISOR_NAME. When the one of a record has ended, another process may have got its number. */
 bool nbd_process_is_supervisor(uint64_t pid);
 static inline bool nbd_record_is_supervised(const NbdRecord *r) {
         return nbd_process_is_supervisor(r->pid);

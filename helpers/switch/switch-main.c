@@ -189,7 +189,8 @@ static void tell_supervisors(int root_fd) {
                         continue;
                 r = nbd_control_ask(i, NBD_CONTROL_ROOT, now < deadline ? deadline - now : 0, NULL);
                 if (r <= 0 && r != -ENOENT)
-                        log_warning_errno(r < 0 ? r : EIO, "nbd%u: what looks after it does not take that the root needs it, ignoring: %m", i);
+                        log_warning_errno(r < 0 ? r : EIO,
+                                          "nbd%u: what looks after it does not take that the root needs it, ignoring: %m", i);
         }
 }
 
