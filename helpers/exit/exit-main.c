@@ -39,7 +39,7 @@ static const Applet *find_applet(const char *name) {
 }
 
 static int help(void) {
-        printf("scaleway-exit install\n"
+        printf("scaleway-exit install|hold|watch-nfs\n"
                "scaleway-exit APPLET [ARGUMENT…]\n\n"
                "The way back at shutdown, in one program.\n\n"
                "  -h --help     Show this help\n"
@@ -66,6 +66,10 @@ static int run(int argc, char *argv[]) {
         if (a)
                 return a->run(argc, argv);
 
+        if (argc >= 2 && streq(argv[1], "hold"))
+                return hold_applet(argc - 1, argv + 1);
+        if (argc >= 2 && streq(argv[1], "watch-nfs"))
+                return nfs_watch_applet(argc - 1, argv + 1);
         if (argc < 2 || !streq(argv[1], "install")) {
                 a = argc < 2 ? NULL : find_applet(argv[1]);
                 if (a)
