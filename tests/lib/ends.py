@@ -221,6 +221,8 @@ class Server:
     def _forget(self):
         """As after days of uptime: of the root there is in memory what runs, and no more."""
         equal(self.init, SYSTEMD, "init of a server that goes down by a signal")
+        # Since the boot target was reached.
+        self.vm.run("until journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'; do sleep 1; done", timeout=60)
         # kill is the shell's own, and is to be there once more.
         self.vm.run("sync; echo 3 >/proc/sys/vm/drop_caches; kill -0 1")
 

@@ -37,7 +37,7 @@ class Machine:
             listener=types.SimpleNamespace(output=lambda: "NBD_CMD_DISC\n" * disconnected))  # fmt: skip
 
     def run(self, command):
-        self.done.append("forgotten" if "drop_caches" in command else command)
+        self.done.append("forgotten" if "drop_caches" in command else "held" if "scaleway-hold" in command else command)
 
     def send(self, text):
         self.done.append(text.strip())
@@ -70,7 +70,7 @@ class Ends(unittest.TestCase):
         self.assertEqual(self.goes_down("gone"), ["systemctl poweroff", "killed", "as gone"])
         self.assertEqual(self.goes_down("lost"), ["systemctl poweroff", "lost", "as lost"])
         self.assertEqual(self.goes_down("before"), ["killed", "systemctl poweroff", "as before"])
-        self.assertEqual(self.goes_down("cold"), ["forgotten", "lost", "kill -s RTMIN+4 1", "as cold"])
+        self.assertEqual(self.goes_down("cold"), ["held", "forgotten", "lost", "kill -s RTMIN+4 1", "as cold"])
 
     def test_too_early(self):
         """The disk is looked at as that of a machine whose storage was there, and then it is no success."""
