@@ -223,8 +223,9 @@ class Server:
         equal(self.init, SYSTEMD, "init of a server that goes down by a signal")
         # Since the boot target was reached.
         self.vm.run("until journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'; do sleep 1; done", timeout=60)
-        # kill is the shell's own, and is to be there once more; and before it reads a command, a shell looks for mail on the root.
-        self.vm.run("unset MAIL MAILPATH; sync; echo 3 >/proc/sys/vm/drop_caches; kill -0 1")
+        # Before it reads a command, the shell looks for mail: not on the root. And kill, its own, is to be there once more.
+        self.vm.send("MAIL=/run/mail\n")
+        self.vm.run("sync; echo 3 >/proc/sys/vm/drop_caches; kill -0 1")
 
     def _down_before(self, storage, last, since):
         """Does with the storage server what is to be done with it, beside the way down. Returns whether that needed it no more, before anything

@@ -70,7 +70,7 @@ class Ends(unittest.TestCase):
         self.assertEqual(self.goes_down("gone"), ["systemctl poweroff", "killed", "as gone"])
         self.assertEqual(self.goes_down("lost"), ["systemctl poweroff", "lost", "as lost"])
         self.assertEqual(self.goes_down("before"), ["killed", "systemctl poweroff", "as before"])
-        self.assertEqual(self.goes_down("cold"), ["held", "forgotten", "lost", "kill -s RTMIN+4 1", "as cold"])
+        self.assertEqual(self.goes_down("cold"), ["held", "MAIL=/run/mail", "forgotten", "lost", "kill -s RTMIN+4 1", "as cold"])
 
     def test_too_early(self):
         """The disk is looked at as that of a machine whose storage was there, and then it is no success."""
