@@ -86,8 +86,8 @@ def test_storage_gone(bench):
 @rows("D1")
 @options(timeout=600)
 def test_storage_cold(bench):
-    """The same, when of the root there is in memory what runs and no more, as after days: the first process gets as far as telling that a
-    shutdown has begun, and hangs then; and the volume's supervisor ends the machine, before the way back is reached."""
+    """The same, when nothing of the root is in memory any more but what scaleway-hold.service holds there: the first process gets as far as telling
+    that a shutdown has begun, and hangs then; and the volume's supervisor ends the machine, before the way back is reached."""
     server = ends.Server(bench, initrd="lean")
     vm = server.boot()
     # A shutdown that was cancelled leaves nothing that an outage of another day would be taken for.
