@@ -109,6 +109,7 @@
 #define WATCHDOG_STACK_SIZE (128U << 10)          /* of a thread that waits: with memory locked all of it is taken at once, and the default is 8 MiB */
 #define EXPORT_DEVICE_MAX 255U                    /* far more than any name below /dev */
 #define SWITCH_DEVICES_MAX 16U                    /* as many as there are devices; a line may come again */
+#define NOTIFY_KEPT_MAX 16U                       /* descriptors that systemd keeps for a unit (FileDescriptorStoreMax=2): more than there can be */
 /* Of all tries for a volume that is not the root's, counted from the moment at which those for the root begin: what one that is dead costs
  * the boot at most. */
 #define NBD_OTHER_TIMEOUT_SEC "20"

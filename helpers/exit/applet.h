@@ -14,9 +14,11 @@ typedef struct Applet {
 extern const Applet applets[];
 extern const size_t applets_n;
 
+int hold_applet(int argc, char *argv[]);
 int install_applet(int argc, char *argv[]);
 int kexec_applet(int argc, char *argv[]);
 int nbd_applet(int argc, char *argv[]);
+int nfs_watch_applet(int argc, char *argv[]);
 int shell_applet(int argc, char *argv[]);
 int shutdown_applet(int argc, char *argv[]);
 int xnbd_client_applet(int argc, char *argv[]);

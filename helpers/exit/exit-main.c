@@ -38,8 +38,26 @@ static const Applet *find_applet(const char *name) {
         return NULL;
 }
 
+/* What units of ours run, by no name of its own. */
+static int (*find_command(const char *name))(int argc, char *argv[]) {
+        static const struct {
+                const char *name;
+                int (*run)(int argc, char *argv[]);
+        } commands[] = {
+                { "hold",      hold_applet      },
+                { "install",   install_applet   },
+                { "watch-nfs", nfs_watch_applet },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                if (streq(name, commands[i].name))
+                        return commands[i].run;
+
+        return NULL;
+}
+
 static int help(void) {
-        printf("scaleway-exit install\n"
+        printf("scaleway-exit hold|install|watch-nfs\n"
                "scaleway-exit APPLET [ARGUMENT…]\n\n"
                "The way back at shutdown, in one program.\n\n"
                "  -h --help     Show this help\n"
@@ -57,6 +75,7 @@ static const char *own_name(const char *argv0) {
 }
 
 static int run(int argc, char *argv[]) {
+        int (*command)(int argc, char *argv[]) = NULL;
         const Applet *a;
 
         log_setup(LOG_TARGET_AUTO);
@@ -65,19 +84,19 @@ static int run(int argc, char *argv[]) {
         if (a)
                 return a->run(argc, argv);
 
-        if (argc < 2 || !streq(argv[1], "install")) {
-                a = argc < 2 ? NULL : find_applet(argv[1]);
-                if (a)
-                        return a->run(argc - 1, argv + 1);
-                if (argc == 2 && (streq(argv[1], "-h") || streq(argv[1], "--help")))
-                        return help();
-                if (argc == 2 && streq(argv[1], "--version")) {
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                }
-                return log_error_errno(EINVAL, "There is no such applet, see --help.");
+        command = argc < 2 ? NULL : find_command(argv[1]);
+        if (command)
+                return command(argc - 1, argv + 1);
+        a = argc < 2 ? NULL : find_applet(argv[1]);
+        if (a)
+                return a->run(argc - 1, argv + 1);
+        if (argc == 2 && (streq(argv[1], "-h") || streq(argv[1], "--help")))
+                return help();
+        if (argc == 2 && streq(argv[1], "--version")) {
+                puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                return 0;
         }
-        return install_applet(argc - 1, argv + 1);
+        return log_error_errno(EINVAL, "There is no such applet, see --help.");
 }
 
 DEFINE_MAIN_FUNCTION(run)

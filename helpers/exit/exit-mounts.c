@@ -18,6 +18,8 @@
 #define UNMOUNT_USEC (10 * USEC_PER_SEC) /* for one of them */
 #define ROUNDS_MAX 32U
 
+unsigned (*unmount_more)(usec_t deadline) = NULL;
+
 /* What has become of one of them, from good to bad. */
 typedef enum Fate {
         FATE_UNMOUNTED,
@@ -286,8 +288,8 @@ static int unmount_one(const MountList *l, size_t i, usec_t deadline) {
         return r;
 }
 
-/* Tries to unmount each of them, the innermost first, as long as that gets anywhere: one may hold another one. Returns
- * how many are left, or a negative errno. */
+/* Tries to unmount each of them, the innermost first, as long as that gets anywhere: one may hold another one, or a loop device that has a file
+ * of another one. Returns how many are left, or a negative errno. */
 static int unmount_rounds(const OldRoot *o, MountList *l, usec_t deadline) {
         int r;
 
@@ -303,6 +305,8 @@ static int unmount_rounds(const OldRoot *o, MountList *l, usec_t deadline) {
                         l->gone[i] = !streq(l->mounts[i].path, "/") && unmount_one(l, i, deadline) >= 0;
                         changed = changed || l->gone[i];
                 }
+                if (unmount_more && l->n > 0)
+                        changed = unmount_more(deadline) > 0 || changed;
                 if (!changed || exit_now() >= deadline)
                         break;
         }

@@ -9,6 +9,10 @@ typedef struct OldRoot {
         const char *path; /* "/oldroot" or "/" */
 } OldRoot;
 
+/* Called, if set, when something is left of a round of unmounting: ends what may hold a file system, like a loop device of a file on it. Returns how
+ * many it has ended; after that it is tried again. */
+extern unsigned (*unmount_more)(usec_t deadline);
+
 /* Unmounts what there is, the innermost first; what is busy becomes read-only or is frozen, so that what lies on the
  * disk is whole, and is detached if it is not to stay. Says what could not be done as it should. Returns true if all is
  * on its disk. */

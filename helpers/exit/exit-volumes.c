@@ -11,13 +11,11 @@
 #include "exit-run.h"
 #include "exit-volumes.h"
 #include "fd-util.h"
-#include "fileio.h"
 #include "log.h"
 #include "nbd-netlink.h"
-#include "paths.h"
+#include "nfs-path.h"
 #include "string-util.h"
 
-#define RECORD_MAX (64U << 10)
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
 #define LONG_DEAD_SEC 20U
 #define REPAIR_USEC (2 * USEC_PER_SEC)
@@ -35,24 +33,10 @@ static void read_volume(unsigned index, ExitVolume *v) {
                 return;
 
         v->link = record.link;
-        v->supervisor = process_is_supervisor(record.pid) ? (pid_t) record.pid : 0;
+        v->supervisor = nbd_record_is_supervised(&record) ? (pid_t) record.pid : 0;
         v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;
-}
-
-static bool read_nfs(NetworkPath *ret) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        json_t *o = NULL;
-        size_t n;
-        int r;
-
-        if (run_path(RUN_NFS_JSON, &path) < 0 || read_file(path, RECORD_MAX, &text, &n) < 0)
-                return false;
-        o = json_loadb(text, n, 0, NULL);
-        r = network_path_from_json(json_object_get(o, "path"), ret);
-        json_decref(o);
-        return r >= 0;
 }
 
 void volumes_read(ExitVolumes *v) {
@@ -60,7 +44,7 @@ void volumes_read(ExitVolumes *v) {
 
         for (unsigned i = 0; i <= NBD_INDEX_MAX; i++)
                 read_volume(i, &v->nbd[i]);
-        v->has_nfs = read_nfs(&v->nfs);
+        v->has_nfs = nfs_path_read(&v->nfs, NULL);
 }
 
 /* Whom the host's network reaches in another way than at boot is left alone, as long as it does. */

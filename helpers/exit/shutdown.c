@@ -19,6 +19,7 @@
 #include "applet.h"
 #include "exit-arm.h"
 #include "exit-clock.h"
+#include "exit-devices.h"
 #include "exit-mapper.h"
 #include "exit-mounts.h"
 #include "exit-processes.h"
@@ -33,6 +34,7 @@
 
 #define OLD_ROOT "/oldroot"
 #define SWAPS_MAX 65536U
+#define DEVICE_ROUNDS_MAX 8U
 
 /* Of a minute of exit-clock.h: what is counted from the start, and what a step may take. */
 #define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
@@ -103,10 +105,20 @@ static void tell_supervisors(void) {
                 (void) !write_file_atomic(path, "", 0, 0644);
 }
 
+/* Arrays of logical volumes, mappings of arrays: whatever lies on what. */
+static void end_devices(usec_t deadline) {
+        unsigned n = 0;
+
+        do
+                run_step("remove all mappings of the device mapper", mapper_remove_all, NULL, MIN(deadline, exit_now() + SWAP_USEC));
+        while (devices_stop(deadline) > 0 && ++n < DEVICE_ROUNDS_MAX);
+}
+
 static void go_down(const OldRoot *o, usec_t begin) {
         pid_t self = getpid();
 
         run_idle = mend;
+        unmount_more = devices_stop;
         tell_supervisors();
         volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
@@ -118,8 +130,7 @@ static void go_down(const OldRoot *o, usec_t begin) {
         (void) old_root_unmount(o, begin + UNMOUNT_USEC);
         if (volumes_give_up(&volumes, begin + DETACH_USEC) > 0)
                 old_root_detach(o, begin + DETACH_USEC);
-        run_step("remove all mappings of the device mapper", mapper_remove_all, NULL,
-                 MIN(begin + DETACH_USEC, exit_now() + SWAP_USEC));
+        end_devices(begin + DETACH_USEC);
         volumes_detach(&volumes, begin + END_USEC);
 }
 

@@ -6,6 +6,7 @@
 #include "host-unit.h"
 #include "log.h"
 #include "nbd-units.h"
+#include "shutdown-units.h"
 #include "string-util.h"
 #include "volume-export.h"
 
@@ -35,36 +36,12 @@ static int nbd_unit_write(const Boot *b, UnitFile *u, unsigned index) {
         return unit_file_write(u, b->unit_fd, path);
 }
 
-/* The supervisors have to know of a shutdown: nbd/shutdown-watch.h. One of the initrd is one as well. */
-static int announce_shutdown(const Boot *b) {
-        static const char *const copied[] = { "scaleway-shutdown@.service", "scaleway-shutdown@.socket" };
-        static const char *const verbs[] = { "halt", "kexec", "poweroff", "reboot" };
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(copied); i++) {
-                r = host_unit_copy(b, copied[i], "a shutdown that hangs because a server is gone may not end");
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                _cleanup_free_ char *path = NULL;
-
-                r = asprintf_to(&path, "%s.target.wants/scaleway-shutdown@%s.socket", verbs[i], verbs[i]);
-                if (r < 0)
-                        return r;
-                r = unit_link(b->unit_fd, path, HANDED_OVER "/scaleway-shutdown@.socket");
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
-}
-
+/* The supervisors have to know of a shutdown. One of the initrd is one as well. */
 static int copy_unit(const Boot *b) {
         int r;
 
         r = host_unit_copy(b, "scaleway-nbd@.service", "what looks after the NBD volumes will end soon after the switch");
-        return r < 0 ? r : announce_shutdown(b);
+        return r < 0 ? r : shutdown_units_write(b);
 }
 
 int nbd_write_root(const Boot *b) {
@@ -72,6 +49,9 @@ int nbd_write_root(const Boot *b) {
         int r;
 
         r = copy_unit(b);
+        if (r < 0)
+                return r;
+        r = shutdown_units_write_root(b);
         if (r < 0)
                 return r;
 

@@ -35,9 +35,8 @@ bool failure_is_signalled(const Boot *b) {
                                            options_origin(b->options, OPTION_NO_SIGNAL_STATE) != ORIGIN_TAG);
 }
 
-/* The target that the host's systemd is told to reach, as it reads its command line: systemd(1). A name that it would not take
- * is none here. */
-static const char *boot_target(const Boot *b) {
+/* As it reads its command line: systemd(1). A name that it would not take is none here. */
+const char *boot_target(const Boot *b) {
         static const struct {
                 const char *word, *target;
         } words[] = {
@@ -75,18 +74,22 @@ static bool host_waits_for_person(const Boot *b) {
         return streq(target, RESCUE) || streq(target, EMERGENCY);
 }
 
-/* What only says when: the boot target of the host has been reached. */
-static int order_after_boot_target(const Boot *b, const char *target) {
+int order_after_boot_target(const Boot *b, const char *unit) {
         _cleanup_(unit_file_freep) UnitFile *u = NULL;
+        _cleanup_free_ char *path = NULL;
         int r;
+
+        r = asprintf_to(&path, "%s.d/60-boot-target.conf", unit);
+        if (r < 0)
+                return r;
 
         r = unit_file_new(&u);
         if (r < 0)
                 return r;
 
         unit_file_section(u, "Unit");
-        unit_file_setting(u, "After", target);
-        return unit_file_write(u, b->unit_fd, "scaleway-booted@target.service.d/60-boot-target.conf");
+        unit_file_setting(u, "After", boot_target(b));
+        return unit_file_write(u, b->unit_fd, path);
 }
 
 static int give_metadata_address(const Boot *b) {
@@ -119,7 +122,7 @@ static int hand_over(const Boot *b) {
                 if (r < 0)
                         return r;
         }
-        r = order_after_boot_target(b, target);
+        r = order_after_boot_target(b, "scaleway-booted@target.service");
         if (r < 0)
                 return r;
         r = give_metadata_address(b);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <utmp.h>
 
 #include "fd-util.h"
@@ -42,7 +43,12 @@ static bool is_newer(struct timespec a, struct timespec b) {
         return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
 }
 
-/* The newest one counts: that of a shutdown which was cancelled stays. */
+/* What began a long time ago is over: it was cancelled, and the host goes on. One from the future is of a clock that was set back. */
+static bool is_over(struct timespec begin) {
+        return time(NULL) - begin.tv_sec > (time_t) (SHUTDOWN_OVER_USEC / USEC_PER_SEC);
+}
+
+/* The newest one counts: that of a shutdown which was cancelled may have stayed. */
 static RebootVerb verb_of_systemd(const ShutdownWatch *w) {
         RebootVerb verb = _REBOOT_VERB_INVALID;
         struct timespec newest = {};
@@ -54,7 +60,7 @@ static RebootVerb verb_of_systemd(const ShutdownWatch *w) {
                 (void) snprintf(path, sizeof(path), "%s/%s", RUN_SHUTDOWN_DIR, reboot_verb_to_string((RebootVerb) i));
                 if (fstatat(w->run_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
-                if (verb < 0 || is_newer(st.st_mtim, newest)) {
+                if (!is_over(st.st_mtim) && (verb < 0 || is_newer(st.st_mtim, newest))) {
                         verb = (RebootVerb) i;
                         newest = st.st_mtim;
                 }

@@ -130,7 +130,7 @@ static int check_content(const NfsServer *s, const char *target, int look) {
         return 0;
 }
 
-/* For the way back, at which the host may have taken the network down already, and nothing can be unmounted without the server. */
+/* For the way down, in which the host may take the network down early, and nothing can be unmounted without the server. */
 static int save_path(const NfsServer *s) {
         _cleanup_free_ char *directory = NULL, *file = NULL, *text = NULL;
         json_t *o;
@@ -146,7 +146,7 @@ static int save_path(const NfsServer *s) {
         if (r < 0)
                 return r;
 
-        o = json_pack("{s:o}", "path", network_path_to_json(&s->path));
+        o = json_pack("{s:o,s:i}", "path", network_path_to_json(&s->path), "port", (int) s->options.port);
         if (!o)
                 return -ENOMEM;
         text = json_dumps(o, JSON_INDENT(2));

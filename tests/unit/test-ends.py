@@ -19,7 +19,7 @@ from vm import Console
 
 
 class Machine:
-    """Begins to go down as soon as something is typed, and is down a moment later. What is done to it and its storage is in done."""
+    """Begins to go down as soon as that is typed, and is down a moment later. What is done to it and its storage is in done."""
 
     def __init__(self, folder, seconds, disconnected=False):
         self.console = Console(os.path.join(folder, "console"))
@@ -36,11 +36,13 @@ class Machine:
             bench=self.bench, image="networkd", init=ends.SYSTEMD, nfs=None, sums={}, _check_disk=lambda storage: self.done.append(f"as {storage.kind}"),
             listener=types.SimpleNamespace(output=lambda: "NBD_CMD_DISC\n" * disconnected))  # fmt: skip
 
-    def run(self, command):
-        self.done.append("forgotten" if "drop_caches" in command else command)
+    def run(self, command, timeout=None):
+        self.done.append("forgotten" if "drop_caches" in command else "held" if "scaleway-hold" in command else command)
 
     def send(self, text):
         self.done.append(text.strip())
+        if "poweroff" not in text and "RTMIN" not in text:
+            return
         self.console.feed(b"[  OK  ] Stopped target Graphical Interface.\n")
         timer = threading.Timer(self.seconds, self._end)
         timer.daemon = True
@@ -70,7 +72,7 @@ class Ends(unittest.TestCase):
         self.assertEqual(self.goes_down("gone"), ["systemctl poweroff", "killed", "as gone"])
         self.assertEqual(self.goes_down("lost"), ["systemctl poweroff", "lost", "as lost"])
         self.assertEqual(self.goes_down("before"), ["killed", "systemctl poweroff", "as before"])
-        self.assertEqual(self.goes_down("cold"), ["forgotten", "lost", "kill -s RTMIN+4 1", "as cold"])
+        self.assertEqual(self.goes_down("cold"), ["held", "MAIL=/run/mail", "forgotten", "kill -s CONT 1", "true", "lost", "kill -s RTMIN+4 1", "as cold"])
 
     def test_too_early(self):
         """The disk is looked at as that of a machine whose storage was there, and then it is no success."""

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of scaleway-exit that can be called. What ends a machine ends a PID namespace here. Needs root. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -11,8 +12,10 @@
 
 #include "exit-arm.h"
 #include "exit-clock.h"
+#include "exit-devices.h"
 #include "exit-mounts.h"
 #include "exit-run.h"
+#include "fd-util.h"
 #include "test.h"
 
 static int succeed(void *data) {
@@ -301,6 +304,81 @@ static void test_clock(void) {
         ASSERT_EQ(unlink(meminfo), 0);
 }
 
+/* Of sysfs: "NAME/loop/backing_file" and so on. */
+static void make_path(const char *root, const char *path) {
+        char command[256];
+
+        (void) snprintf(command, sizeof(command), "mkdir -p '%s/block/%s'", root, path);
+        ASSERT_EQ(system(command), 0);
+}
+
+static void test_devices(void) {
+        static const char *const paths[] = {
+                "loop0/loop", "loop1/loop/backing_file", "loop2/loop/backing_file", "loop2/holders/md127", "loop3/holders",
+                "loop3/loop/backing_file", "md127/md/array_state", "md127/holders/dm-0", "md!x/md/array_state", "md/loop/backing_file",
+                "sda/loop/backing_file", "sda/md/array_state", "dm-0",
+        };
+        static const struct {
+                const char *name;
+                DeviceKind kind;
+        } devices[] = {
+                /* Not set up; idle; below an array. */
+                { "loop0", _DEVICE_INVALID },
+                { "loop1", DEVICE_LOOP },
+                { "loop2", _DEVICE_INVALID },
+                { "loop3", DEVICE_LOOP },
+                { "md127", _DEVICE_INVALID },
+                { "md!x", DEVICE_ARRAY },
+                { "md", _DEVICE_INVALID },
+                { "sda", _DEVICE_INVALID },
+                { "dm-0", _DEVICE_INVALID },
+                { "loop9", _DEVICE_INVALID },
+                { "loop1234567890123456789012345678901234567890123456789012345678901", _DEVICE_INVALID },
+        };
+        char root[] = "/tmp/test-exit-parts-XXXXXX", command[64];
+
+        ASSERT_TRUE(mkdtemp(root));
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                make_path(root, paths[i]);
+        for (size_t i = 0; i < ELEMENTSOF(devices); i++)
+                ASSERT_EQ(device_look(root, devices[i].name), devices[i].kind);
+        (void) snprintf(command, sizeof(command), "rm -r %s", root);
+        ASSERT_EQ(system(command), 0);
+}
+
+static int holder = -EBADF;
+
+static unsigned let_it_go(usec_t deadline) {
+        unsigned n = holder >= 0;
+
+        holder = safe_close(holder);
+        return n;
+}
+
+/* What holds a file system is ended, and it is tried again; once nothing is left to end, it is enough. */
+static int held_mount(const char *dir) {
+        char path[64], options[128];
+        const OldRoot o = { .path = path };
+
+        ASSERT_EQ(chdir(dir), 0);
+        for (size_t i = 0; i < 3; i++)
+                ASSERT_EQ(mkdir((const char *const[]){ "lower", "other", "root" }[i], 0755), 0);
+        (void) snprintf(path, sizeof(path), "%s/root", dir);
+        (void) snprintf(options, sizeof(options), "lowerdir=%s/lower:%s/other", dir, dir);
+        if (mount("overlay", path, "overlay", 0, options) < 0)
+                return 77;
+        holder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ASSERT_TRUE(holder >= 0);
+        ASSERT_EQ(umount2(path, UMOUNT_NOFOLLOW), -1);
+
+        unmount_more = let_it_go;
+        ASSERT_TRUE(old_root_unmount(&o, now_usec() + 20 * USEC_PER_SEC));
+        ASSERT_EQ(holder, -EBADF);
+        ASSERT_EQ(umount2(path, UMOUNT_NOFOLLOW), -1);
+        ASSERT_EQ(errno, EINVAL);
+        return EXIT_SUCCESS;
+}
+
 int main(void) {
         int status;
 
@@ -310,12 +388,14 @@ int main(void) {
         test_verbs();
         test_mount_lines();
         test_run_limited();
+        test_devices();
         test_reboot();
         ASSERT_EQ(in_own_mounts(without_proc), EXIT_SUCCESS);
         status = in_own_mounts(many_mounts);
         ASSERT_TRUE(status == EXIT_SUCCESS || status == 77);
+        ASSERT_EQ(in_own_mounts(held_mount), status);
         if (status == 77)
-                fputs("There is no overlay here: many mounts are not tested.\n", stderr);
+                fputs("There is no overlay here: many and held mounts are not tested.\n", stderr);
         test_clock();
         return EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <utmp.h>
 
@@ -120,7 +121,7 @@ static void test_newest(const ShutdownWatch *w) {
                         struct timespec times[2] = {};
                         char path[320];
 
-                        times[0].tv_sec = times[1].tv_sec = 1000;
+                        times[0].tv_sec = times[1].tv_sec = time(NULL) - 100;
                         times[0].tv_nsec = times[1].tv_nsec = i == newest ? 7 : 6;
                         (void) snprintf(path, sizeof(path), "%s/%s", run, names[i]);
                         ASSERT_EQ(mkfifo(path, 0600), 0);
@@ -129,6 +130,30 @@ static void test_newest(const ShutdownWatch *w) {
                 ASSERT_EQ(shutdown_watch_verb(w), newest == 0 ? REBOOT_HALT : REBOOT_REBOOT);
                 for (size_t i = 0; i < ELEMENTSOF(names); i++)
                         drop(names[i]);
+        }
+}
+
+/* Somebody has cancelled a shutdown, and the server goes on: what happens to its storage days later is an outage and no more. */
+static void test_over(ShutdownWatch *w) {
+        static const struct {
+                int seconds; /* ago */
+                bool over;
+        } marks[] = { { 0, false }, { 30 * 60, false }, { 36 * 60, true }, { 10 * 24 * 3600, true }, { -3600, false } };
+        usec_t now = 1000 * USEC_PER_SEC;
+
+        for (size_t i = 0; i < ELEMENTSOF(marks); i++, now += 1000 * USEC_PER_SEC) {
+                struct timespec times[2] = {};
+                char path[320];
+
+                times[0].tv_sec = times[1].tv_sec = time(NULL) - marks[i].seconds;
+                (void) snprintf(path, sizeof(path), "%s/scaleway/shutdown/reboot", run);
+                ASSERT_EQ(mkfifo(path, 0600), 0);
+                ASSERT_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+                ASSERT_EQ(shutdown_watch_verb(w), marks[i].over ? _REBOOT_VERB_INVALID : REBOOT_REBOOT);
+                ASSERT_FALSE(shutdown_watch_check(w, true, now));
+                ASSERT_EQ(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC), !marks[i].over);
+                drop("scaleway/shutdown/reboot");
+                ASSERT_FALSE(shutdown_watch_check(w, true, now + SHUTDOWN_WATCH_USEC));
         }
 }
 
@@ -170,6 +195,7 @@ int main(void) {
         ASSERT_OK(shutdown_watch_open(&w));
         test_verb(&w);
         test_newest(&w);
+        test_over(&w);
         test_check(&w);
         test_openrc(&w);
         shutdown_watch_done(&w);

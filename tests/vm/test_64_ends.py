@@ -3,7 +3,7 @@
 
 import ends
 import managers
-from testing import options, rows
+from testing import absent, contains, options, rows
 
 
 @rows("A19", "D1", "D3", "D5")
@@ -81,3 +81,20 @@ def test_storage_gone(bench):
     server = ends.Server(bench)
     server.boot()
     server.goes_down("poweroff", "lost")
+
+
+@rows("D1")
+@options(timeout=600)
+def test_storage_cold(bench):
+    """The same, when nothing of the root is in memory any more but what scaleway-hold.service holds there: the first process gets as far as telling
+    that a shutdown has begun, and hangs then; and the volume's supervisor ends the machine, before the way back is reached."""
+    server = ends.Server(bench, initrd="lean")
+    vm = server.boot()
+    # A shutdown that was cancelled leaves nothing that an outage of another day would be taken for.
+    vm.run("systemctl start scaleway-shutdown@halt.socket && test -p /run/scaleway/shutdown/halt")
+    vm.run("systemctl start multi-user.target graphical.target && test ! -e /run/scaleway/shutdown/halt")
+    since = len(vm.console.text)
+    server.goes_down("poweroff", "cold")
+    text = vm.console.text[since:]
+    contains(text, r"nbd0: its server has not answered for 40 s of the shutdown, poweroff at once", "what the supervisor says")
+    absent(text, r"All services are down", "the way back is not reached")
