@@ -45,6 +45,7 @@
 #define HTTP_SLOW_BYTES_PER_SECOND 64L            /* what comes more slowly, */
 #define HTTP_SLOW_SECONDS 5L                      /* measured over this time, is given up: it drips */
 #define HTTP_HEADERS_MAX (64U << 10)              /* of all header lines: libcurl bounds one, not their number */
+#define HTTP_STILL_TIMEOUT (5 * USEC_PER_SEC)     /* without libcurl: an answer that stands still is given up */
 #define HTTP_OUTSIDE_MAX (64U << 10)              /* the same without libcurl: heads, lines between chunks, trailers, all together */
 #define HTTP_FIELD_MAX 64U                        /* with the NUL: of Retry-After and Date, which have 29 at most */
 #define HTTP_RETRY_AFTER_MAX (60 * USEC_PER_SEC)  /* a server that asks for more is asked again all the same: the boot waits for it */
@@ -109,11 +110,114 @@
 #define WATCHDOG_STACK_SIZE (128U << 10)          /* of a thread that waits: with memory locked all of it is taken at once, and the default is 8 MiB */
 #define EXPORT_DEVICE_MAX 255U                    /* far more than any name below /dev */
 #define SWITCH_DEVICES_MAX 16U                    /* as many as there are devices; a line may come again */
+#define SWITCH_TELL_USEC (20 * USEC_PER_SEC)      /* for all supervisors together; one in the middle of a try to reach its server takes some seconds */
 #define NOTIFY_KEPT_MAX 16U                       /* descriptors that systemd keeps for a unit (FileDescriptorStoreMax=2): more than there can be */
 /* Of all tries for a volume that is not the root's, counted from the moment at which those for the root begin: what one that is dead costs
  * the boot at most. */
 #define NBD_OTHER_TIMEOUT_SEC "20"
 #define NBD_OTHER_TIMEOUT_WAIT_SEC "300"          /* the same where the boot has been told to wait for them */
+
+/* NBD volumes of the initrd and of the booted system */
+
+#define NBD_INDEX_MAX 15U                         /* nbd0 to nbd15: the platform's limit, and what stock kernels make room for */
+#define ATTACH_MANY_MAX 16U                       /* as many as there are devices */
+#define NBD_ATTACH_TIMEOUT_SEC 300U               /* of all tries for one volume, unless the option says otherwise */
+#define NBD_TIMEOUT_SEC_MAX 31536000U             /* of that option: a year */
+#define NBD_DEAD_TIMEOUT_SEC_MAX 1000000000U      /* the kernel counts in ticks of a clock of up to 1000 Hz, far below 2^64 */
+#define NBD_DEAD_TIMEOUT_ROOT_SEC 315360000U      /* how long I/O waits for a new connection: ten years, waiting is all that a system without its root can do */
+#define NBD_DEAD_TIMEOUT_OTHER_SEC 600U           /* the same for another volume, whose users may do without */
+/* With TIMEOUT=0 in CONNECT this is after how long the kernel looks again at a request that was under way when the link was lost, and sends
+ * it over the new one; it does not end the connection to a server that needs longer for an answer. The kernel rounds up by as much as a
+ * second, so what was under way goes on at most 1.5 s after a reconnect. */
+#define NBD_IO_TIMEOUT_MSEC 500U
+#define NBD_PAUSE_FIRST_USEC (100 * USEC_PER_MSEC)/* between two tries; it doubles each time, */
+#define NBD_PAUSE_MAX_USEC (5 * USEC_PER_SEC)     /* up to this */
+#define NBD_WARN_INTERVAL_USEC (15 * USEC_PER_SEC)/* between two lines that say that it is still tried */
+#define NBD_PERMANENT_TRIES_MAX 3U                /* of what does not get better by itself: a server may be just starting */
+#define NBD_BUSY_TIMEOUT_USEC (5 * USEC_PER_SEC)  /* udev opens a device when it appears and when it changes, and while it is open the kernel says EBUSY */
+#define NBD_BUSY_PAUSE_USEC (50 * USEC_PER_MSEC)  /* between two tries then; it doubles each time */
+#define NBD_READY_TIMEOUT_USEC (10 * USEC_PER_SEC)/* until sysfs has the size of what was attached */
+#define NBD_FREE_TIMEOUT_USEC (2 * USEC_PER_SEC)  /* until a device that was disconnected is free */
+#define NBD_POLL_PAUSE_USEC (20 * USEC_PER_MSEC)  /* between two looks at sysfs, which tells nobody */
+#define NBD_DETACH_WAIT_USEC (15 * USEC_PER_SEC)  /* for a supervisor to leave a device: above what one try to reach the server may take */
+#define NBD_RESIZE_WAIT_USEC (30 * USEC_PER_SEC)  /* likewise, for it to take a new size */
+#define NBD_URI_PRINT_MAX 300U                    /* of a URI in a message or a list */
+#define NBD_CONTROL_LINE_MAX 512U                 /* with the NUL: a question to a supervisor, or its answer */
+#define NBD_CLIENT_TIMEOUT_USEC (5 * USEC_PER_SEC)/* for whoever asks a supervisor to have said what; it does one thing at a time */
+#define RECORD_MAX (64U << 10)                    /* of a record in /run, some hundred bytes; and of a process's command line */
+#define NBD_REASON_MAX 256U                       /* with the NUL: why a link was lost, one line */
+#define NBD_REPLY_MAX 4096U                       /* of one reply in the handshake, without libnbd: it has a few bytes, or an error message */
+#define NBD_REPLIES_MAX 32U                       /* replies to one option: a server may tell more than was asked for */
+#define XNBD_SERVERS_MAX 16U                      /* of xnbd-client's arguments: the old program took two */
+#define XNBD_SHOWN_MAX 100U                       /* of an argument, in a message */
+#define XNBD_TRY_USEC (5 * USEC_PER_SEC)          /* between two tries it always were five seconds; one alone gets the time of a handshake */
+#define XNBD_FOR_EVER_USEC (3650 * 86400 * USEC_PER_SEC)/* what people asked for without a number: until it works */
+
+/* A link that is lost, and who looks after it */
+
+#define TCP_STALL_TICK_USEC USEC_PER_SEC          /* how often it is looked whether the path is dead */
+#define TCP_STALL_TICKS_MAX 3U                    /* ticks without an acknowledgement, with data under way: a server that is slow acknowledges */
+#define TCP_STALL_SLACK_USEC (20 * USEC_PER_MSEC) /* the kernel's clock of acknowledgements has milliseconds and less */
+#define SUPERVISOR_CONNECT_TIMEOUT_USEC USEC_PER_SEC/* of one try: the first SYN, as a server that is back may have missed it */
+/* For the handshake, so that a server's machine that is lost in the middle of it does not keep us from its return; each time that it is not
+ * enough in a row it is doubled, for a server may be slow. */
+#define SUPERVISOR_HANDSHAKE_TIMEOUT_USEC (3 * USEC_PER_SEC)
+#define SUPERVISOR_PAUSE_USEC (200 * USEC_PER_MSEC)/* between two tries: the root stands still meanwhile */
+#define SUPERVISOR_PAUSE_REFUSED_USEC (2 * USEC_PER_SEC)/* the same with a server that has another volume, or no longer this one */
+#define SUPERVISOR_WARN_INTERVAL_USEC (10 * USEC_PER_SEC)/* between two lines that say the same */
+#define SUPERVISOR_NEWS_TIMEOUT_USEC (2 * USEC_PER_SEC)/* for the kernel to say that it has seen the end of the old socket */
+#define SUPERVISOR_REPAIR_AFTER_USEC (3 * USEC_PER_SEC)/* the host's network manager may be about to bring back what it has taken away */
+#define SUPERVISOR_REPAIR_INTERVAL_USEC (5 * USEC_PER_SEC)/* from one repair of the network to the next */
+#define SUPERVISOR_LARGER_ALLOWED_USEC (600 * USEC_PER_SEC)/* after a person has asked for a new size, which the server may get later */
+#define SUPERVISOR_INVALID_MAX 5U                 /* times that the kernel takes no connection, before it is given up */
+#define SUPERVISOR_REPEAT_MAX 5U                  /* how often a link that may not be the kernel's is handed over once more */
+#define SUPERVISOR_START_USEC (10 * USEC_PER_SEC) /* for a supervisor that is started by hand to have taken its volume over */
+/* How long a shutdown may last with the link down, of a minute in which it is to end: some seconds have gone before the link is known to be
+ * dead, and if the way back is reached at the last moment it needs some more. */
+#define SHUTDOWN_WATCH_USEC (40 * USEC_PER_SEC)
+/* So long after its beginning no shutdown of systemd's is under way any more: its targets give up after half an hour, and then the machine is
+ * ended by force (JobTimeoutSec= of reboot.target). */
+#define SHUTDOWN_OVER_USEC (35 * 60 * USEC_PER_SEC)
+#define UTMP_RECORDS_MAX 4096U                    /* of /run/utmp; a session has one */
+#define SOFTLEVEL_MAX 256U                        /* a word */
+
+/* The way back: a minute, by a clock that stops while what is written gets through */
+
+#define EXIT_CLOCK_MAX_USEC (300 * USEC_PER_SEC)  /* so much later may the end be at most */
+#define EXIT_PROGRESS_KIB 64U                     /* less than that */
+#define EXIT_PROGRESS_USEC (5 * USEC_PER_SEC)     /* in so much time is no progress */
+#define EXIT_TELL_USEC (10 * USEC_PER_SEC)        /* after so much it is said */
+#define EXIT_LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)/* counted from the start: for links that have been dead for long, */
+#define EXIT_LONG_DEAD_SEC 20U                    /* which is so many seconds, */
+#define EXIT_LINKS_USEC (10 * USEC_PER_SEC)       /* and for others */
+#define EXIT_PROCESSES_USEC (3 * USEC_PER_SEC)    /* for processes to end, and once more after SIGKILL */
+#define EXIT_GIVE_UP_USEC (8 * USEC_PER_SEC)      /* for what waits for a dead volume to be told */
+#define EXIT_SWAP_USEC (8 * USEC_PER_SEC)         /* of one step */
+#define EXIT_SYNC_USEC (10 * USEC_PER_SEC)        /* likewise; what gets through goes on, see above */
+#define EXIT_UNMOUNTS_USEC (40 * USEC_PER_SEC)    /* counted from the start: all that is mounted */
+#define EXIT_UNMOUNT_USEC (10 * USEC_PER_SEC)     /* for one of them */
+#define EXIT_DETACH_USEC (48 * USEC_PER_SEC)      /* counted from the start: the old root is let go of */
+#define EXIT_END_USEC (53 * USEC_PER_SEC)         /* counted from the start: reboot(2), with some seconds left for the volumes */
+#define EXIT_SYSRQ_AFTER_USEC (5 * USEC_PER_SEC)  /* after a reboot(2) that has hung */
+#define EXIT_FLUSH_USEC (10 * USEC_PER_SEC)       /* for one volume */
+#define EXIT_DISCONNECT_USEC (5 * USEC_PER_SEC)   /* likewise */
+#define EXIT_REPAIR_USEC (2 * USEC_PER_SEC)       /* from one repair of the network to the next */
+#define EXIT_PAUSE_USEC (100 * USEC_PER_MSEC)     /* between two looks at the links */
+#define EXIT_POLL_USEC (20 * USEC_PER_MSEC)       /* between two looks at processes, where the kernel has no descriptors of them (before 5.3), or poll() fails */
+#define EXIT_SWAPS_MAX 65536U                     /* of /proc/swaps; a line each */
+#define EXIT_DEVICE_ROUNDS_MAX 8U                 /* devices on devices: what is free may be so only after what is on it */
+#define EXIT_MOUNTINFO_MAX (16U << 20)            /* container hosts have thousands of mounts */
+#define EXIT_MOUNTS_MAX 1024U                     /* at a time */
+#define EXIT_MOUNT_ROUNDS_MAX 32U                 /* so many times that */
+#define EXIT_MAPPER_LIST_SIZE 65536U              /* of the names that the device mapper tells */
+#define EXIT_MAPPER_ROUNDS_MAX 16U                /* one on the other */
+#define EXIT_ANCESTORS_MAX 64U                    /* processes above ours, which are spared */
+#define PROC_STAT_MAX 4096U                       /* of /proc/PID/stat, some hundred bytes */
+#define PROC_PID_CMDLINE_MAX 65536U               /* only its first word counts */
+#define EXIT_HOLD_MAX ((size_t) 48 << 20)         /* held in memory for the beginning of a shutdown: systemd and its libraries are a third of that; Debian 13 */
+#define EXIT_HOLD_LOOK_USEC (60 * USEC_PER_SEC)   /* how often it is looked whether the first process runs something else by now */
+#define EXIT_MAPS_MAX (1U << 20)                  /* of /proc/1/maps, a line of 100 bytes for each part */
+#define EXIT_PARTS_MAX 256U                       /* parts of files; systemd has some tens */
 
 /* Disks, LVM, LUKS: what is on them was written by somebody else */
 
@@ -124,6 +228,7 @@
 #define ROOT_STEPS_MAX 2U                         /* disk, partition, logical volume; one step more is that into what is encrypted */
 #define ROOT_MAPPING_USEC (20 * USEC_PER_SEC)     /* until what was unlocked is there: udev probes it */
 #define ROOT_SKIP_MAX 8U                          /* partitions that are tried beside the first */
+#define VOLUME_DEPTH_MAX 16U                      /* devices on devices: a file system on LVM on LUKS on an array of partitions is at five */
 #define LUKS_NAME_MAX 127U                        /* DM_NAME_LEN of the kernel */
 #define LUKS_ATTRIBUTE_MAX 256U                   /* of sysfs: a name or a UUID */
 #define LVM_NAME_MAX 127U                         /* LVM's own rules for names, lvm(8) */
@@ -201,6 +306,10 @@
 
 /* NFS */
 
+#define NFS_IDLE_USEC (5 * USEC_PER_SEC)          /* how often it is looked whether a shutdown is under way, with the root on NFS, */
+#define NFS_PAUSE_USEC (2 * USEC_PER_SEC)         /* and then whether the server is there */
+#define NFS_ANSWER_USEC (3 * USEC_PER_SEC)        /* for its answer */
+#define NFS_REPLY_MAX 1024U                       /* of that; it has 24 bytes, or a reason */
 #define NFS_EXPORT_MAX 1024U                      /* MNTPATHLEN of RFC 1813 */
 #define NFS_CONNECT_USEC (10 * USEC_PER_SEC)      /* to learn whether the server is there */
 #define NFS_MOUNT_USEC (30 * USEC_PER_SEC)        /* of one try: mount(2) has no limit of its own but that of a soft mount */

@@ -6,13 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "nbd-record.h"
 #include "paths.h"
 #include "string-util.h"
-
-#define RECORD_MAX (64U << 10)
 
 static int record_path(unsigned index, char **ret) {
         _cleanup_free_ char *directory = NULL;

@@ -18,8 +18,8 @@ BOUND = re.compile(r"_(MAX|LIMIT|TIMEOUT|USEC|SEC|SECONDS|MS|WAIT|PAUSE|AFTER|TR
                    r"^(DEADLINE|TIMEOUT|PAUSE|TRIES|LIMIT)$|_(MAX|TIMEOUT)_")  # fmt: skip
 # No bounds: the size of a table, of what random numbers are taken from, of a slice of a wait that has its own end; microseconds of a second.
 OTHER = {"OPTION_CHOICES_MAX", "OPTIONS_MAX", "UNBIASED_MAX", "SLICE_USEC"}
-# Their bounds are still beside their code.
-NOT_YET = {"nbd", "exit"}
+# Whose bounds are still beside its code.
+NOT_YET = {"exit-devices.c"}
 
 
 def sources():
@@ -29,7 +29,7 @@ def sources():
 class Bounds(unittest.TestCase):
     def test_all_are_there(self):
         for path in sources():
-            if path == HEADER or path.parent.name in NOT_YET:
+            if path == HEADER or path.name in NOT_YET:
                 continue
             for name in DEFINE.findall(path.read_text()):
                 if BOUND.search(name) and name not in OTHER:
@@ -42,7 +42,7 @@ class Bounds(unittest.TestCase):
         for line in text.splitlines():
             define = re.match(r"#define (\w+) ", line)
             if define:
-                self.assertIn(define[1], words, "is used nowhere")
+                self.assertTrue(define[1] in words, f"{define[1]} is used nowhere")
                 # A comment of whole lines is about what follows it at once; two lines may share one.
                 self.assertTrue("/*" in line or below_comment, f"{define[1]} has no reason")
             below_comment = line.endswith("*/") and not define or bool(define) and below_comment and "/*" not in line
