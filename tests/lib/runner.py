@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -364,6 +365,13 @@ def run_one(path, function, folder):
     """In a process of its own: what a test leaves behind ends with it."""
     from testing import Skip
 
+    start = time.monotonic()
+
+    def print_cost():
+        """Of itself and of all that it has waited for, QEMU and the servers among that."""
+        used = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        print(f"processor time: {used:.1f} s of {time.monotonic() - start:.1f} s", flush=True)
+
     def terminate(*_):
         raise SystemExit("ended by the runner")
 
@@ -373,13 +381,16 @@ def run_one(path, function, folder):
     spec.loader.exec_module(module)
     test = getattr(module, function)
     try:
-        if os.path.basename(os.path.dirname(path)) == "vm":
-            from bench import Bench
+        try:
+            if os.path.basename(os.path.dirname(path)) == "vm":
+                from bench import Bench
 
-            with Bench(folder, keep=bool(os.environ.get("SCALEWAY_KEEP"))) as bench:
-                test(bench)
-        else:
-            test(None)
+                with Bench(folder, keep=bool(os.environ.get("SCALEWAY_KEEP"))) as bench:
+                    test(bench)
+            else:
+                test(None)
+        finally:
+            print_cost()
     except Skip as e:
         print(f"\n!! {e}")
         return EXIT_SKIP
