@@ -3,7 +3,6 @@
 
 import argparse
 import ast
-import concurrent.futures
 import contextlib
 import fcntl
 import glob
@@ -20,6 +19,8 @@ import threading
 import time
 import traceback
 
+import schedule
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 TOP = os.path.dirname(TESTS)
@@ -30,12 +31,17 @@ TIERS = ["build", "unit", "fuzz", "generator", "units", "controlplane", "module"
 MESON_TIERS = ["unit", "fuzz", "generator"]
 BUILD_TIERS = ["units"]  # their run takes the build folder as argument
 TREE_TIERS = ["units", "module"]  # look into the Debian 13 tree, $SCALEWAY_TREE
+GCC, IMAGE = "build/gcc", "image/build"  # what others wait for
 BUILD_FAILED = "there is no build to test, see its log"
 NO_IMAGE = "there is no image: "
 IMAGE_COMPILERS = ["gcc", "clang"]  # those of Debian 13, inside its tree
 PYTHON_TIERS = {"controlplane": 60, "vm": 420}  # time-out of a test, s
 PASS, FAIL, SKIP = "ok", "FAIL", "SKIP"
 EXIT_SKIP = 77
+# Unit tests mostly wait: for time-outs, and for programs that wait for these.
+MESON_LOAD = 0.5
+MESON_PROCESSES = 4 * (os.cpu_count() or 1)
+BEHIND_TIMEOUT = 3600  # s; of what gets only what others leave
 # Builds of the build tier: name → compiler, options of meson, suites that are run in it.
 BUILDS = {
     "gcc": ("gcc", ["-Dwerror=true"], []),
@@ -71,6 +77,18 @@ class Report:
     def count(self, status):
         return sum(1 for r in self.results if r.status == status)
 
+    def print_end(self, seconds):
+        """What each tier took, the names of what did not pass, and the line that says it all."""
+        for tier in TIERS:
+            results = [r for r in self.results if r.name.startswith(f"{tier}/")]
+            if len(results) > 1:
+                print(f"{len(results):4} of {tier}: {sum(r.seconds for r in results):.0f} s one after the other")
+        bad = [r for r in self.results if r.status != PASS]
+        if len(self.results) > 1:
+            for result in bad:
+                print(f"{result.status:4} {result.name}")
+        print(f"{self.count(PASS)} passed, {self.count(FAIL)} failed, {self.count(SKIP)} skipped in {seconds:.0f} s")
+
 
 def log_path(name):
     """Below LOGS, which lies in CACHE; makes the folder."""
@@ -79,13 +97,23 @@ def log_path(name):
     return path
 
 
-def command(argv, log, timeout=1800, env=None, append=False):
-    """Runs argv with its output in log; returns the exit status, None after a time-out."""
+_children = set()  # of command(), that run
+
+
+def end_children():
+    """For a run that was interrupted: each takes down what it has, and all that wait for one get on."""
+    for child in list(_children):
+        child.terminate()
+
+
+def command(argv, log, timeout=1800, env=None, append=False, behind=False):
+    """Runs argv with its output in log; returns the exit status, None after a time-out. behind: see schedule.py."""
     with open(log, "ab" if append else "wb") as f:
         f.write(f"$ {' '.join(argv)}\n".encode())
         f.flush()
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, cwd=TOP,
-                                 env={**os.environ, **(env or {})}, start_new_session=True)
+        child = subprocess.Popen(schedule.behind(argv) if behind else argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                                 cwd=TOP, env={**os.environ, **(env or {})}, start_new_session=True)
+        _children.add(child)
         try:
             return child.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -101,6 +129,8 @@ def command(argv, log, timeout=1800, env=None, append=False):
             child.terminate()
             child.wait()
             raise
+        finally:
+            _children.discard(child)
 
 
 def last_lines(log, count=12):
@@ -131,14 +161,14 @@ def locked(name):
         yield
 
 
-def build(name):
+def build(name, behind=False):
     """Returns (status, why, log)."""
     with locked(f"build-{name}"):
-        return build_locked(name)
+        return build_locked(name, behind)
 
 
-def build_locked(name):
-    compiler, meson_options, suites = BUILDS[name]
+def build_locked(name, behind):
+    compiler, meson_options, _ = BUILDS[name]
     missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
     if missing:
         return SKIP, f"missing: {' '.join(missing)}", None
@@ -146,44 +176,73 @@ def build_locked(name):
     log = log_path(f"build/{name}")
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         shutil.rmtree(folder, ignore_errors=True)
-        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}) != 0:
+        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}, behind=behind) != 0:
             shutil.rmtree(folder, ignore_errors=True)
             return FAIL, last_lines(log), log
     else:
         open(log, "w", encoding="utf-8").close()
-    if command(["ninja", "-C", folder], log, append=True) != 0:
+    if command(["ninja", "-C", folder], log, append=True, behind=behind) != 0:
         return FAIL, last_lines(log, 25), log
-    if suites:
-        arguments = [word for suite in suites for word in ("--suite", suite)]
-        argv = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", "3", *arguments]
-        env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-        if command(argv, log, env=env, append=True) != 0:
+    return PASS, "", log
+
+
+def run_suites(name):
+    """Those of a build, in it. Returns (status, why, log)."""
+    log = log_path(f"build/{name}-suites")
+    arguments = [word for suite in BUILDS[name][2] for word in ("--suite", suite)]
+    argv = ["meson", "test", "-C", os.path.join(CACHE, f"build-{name}"), "--no-rebuild", "--print-errorlogs",
+            f"--num-processes={MESON_PROCESSES}", "-t", "3", *arguments]  # fmt: skip
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    with locked(f"build-{name}"):
+        if command(argv, log, env=env) != 0:
             return FAIL, last_lines(log, 25), log
     return PASS, "", log
 
 
-class Builder:
-    """The gcc build, made once for all that need it."""
+class Once:
+    """What several tasks need, made by the first. get() returns (status, why, log, seconds)."""
 
     def __init__(self):
         self.outcome = None
+        self._lock = threading.Lock()
 
     def get(self):
-        if self.outcome is None:
-            start = time.monotonic()
-            self.outcome = (*build("gcc"), time.monotonic() - start)
-        return self.outcome
+        with self._lock:
+            if self.outcome is None:
+                start = time.monotonic()
+                self.outcome = (*self.make(), time.monotonic() - start)
+            return self.outcome
 
 
-def run_build(names, report, builder):
-    for name in names:
-        if name == "gcc":
-            status, why, log, seconds = builder.get()
-        else:
-            start = time.monotonic()
-            status, why, log = build(name)
-            seconds = time.monotonic() - start
-        report.add(Result(f"build/{name}", status, seconds, why, log))
+class Builder(Once):
+    """The gcc build."""
+
+    def make(self):
+        return build("gcc")
+
+
+def build_tasks(wanted, report, builder):
+    def timed(name, function):
+        start = time.monotonic()
+        status, why, log = function()
+        report.add(Result(name, status, time.monotonic() - start, why, log))
+        return status
+
+    def compiled_and_tried(name):
+        # Its tests take a build that may be an old one for a failure of their own.
+        if outcomes[name] == PASS:
+            timed(f"build/{name}-suites", lambda: run_suites(name))
+
+    def compile_it(name):
+        outcomes[name] = timed(f"build/{name}", lambda: builder.get()[:3] if name == "gcc" else build(name))
+
+    outcomes = {}
+    for name, (_, _, suites) in BUILDS.items():
+        tried = suites and wanted(f"build/{name}-suites")
+        if tried or wanted(f"build/{name}"):
+            yield schedule.Task(f"build/{name}", lambda name=name: compile_it(name))
+            if tried:
+                yield schedule.Task(f"build/{name}-suites", lambda name=name: compiled_and_tried(name), [f"build/{name}"], MESON_LOAD)
 
 
 def meson_names(tier):
@@ -209,7 +268,7 @@ def run_meson(tier, wanted, report, builder):
         return
     base = f"{tier}-{os.getpid()}"
     log = log_path(f"{tier}/meson")
-    command(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", tier, "--logbase", base, *names], log)
+    command(["meson", "test", "-C", BUILD, "--no-rebuild", f"--num-processes={MESON_PROCESSES}", "--suite", tier, "--logbase", base, *names], log)
     detail = log_path(f"{tier}/output")
     os.replace(os.path.join(BUILD, "meson-logs", base + ".txt"), detail)
     found = set()
@@ -228,7 +287,7 @@ def run_meson(tier, wanted, report, builder):
 # Contract checks: an executable in the tier's folder
 
 
-def run_script(tier, report, builder, image):
+def run_script(tier, report, builder, image, behind=False):
     script = os.path.join(TESTS, tier, "run")
     name = f"{tier}/run"
     if not os.access(script, os.X_OK):
@@ -246,54 +305,44 @@ def run_script(tier, report, builder, image):
             return
     log = log_path(name)
     start = time.monotonic()
-    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log)
+    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log, timeout=BEHIND_TIMEOUT, behind=behind)
     status = PASS if code == 0 else SKIP if code == EXIT_SKIP else FAIL
     why = f"exit status {code}\n{last_lines(log)}"
     report.add(Result(name, status, time.monotonic() - start, why, log))
 
 
-class Image:
-    """Kernel, initrd and root image, built once; handed to the tests by the environment."""
+class Image(Once):
+    """Kernel, initrd and root image; handed to the tests by the environment."""
 
-    def __init__(self):
-        self.outcome = None
-
-    def get(self):
-        """(status, why, log, seconds)."""
-        if self.outcome is None:
-            start = time.monotonic()
-            log = log_path("image/build")
-            script = (
-                "import json, sys; from bench import Parts; p = Parts(); "
-                "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
-                "'SCALEWAY_INITRD_LEAN': p.initrd_lean, 'SCALEWAY_TREE': p.tree}, open(sys.argv[1], 'w'))"
-            )
-            result = os.path.join(LOGS, "image", "parts.json")
-            print(f"image … (log: {os.path.relpath(log)})", flush=True)
-            code = command([sys.executable, "-c", script, result], log, timeout=3600, env={"PYTHONPATH": HERE})
-            if code == 0:
-                with open(result, encoding="utf-8") as f:
-                    os.environ.update({k: v for k, v in json.load(f).items() if v})
-                self.outcome = (PASS, "", log, time.monotonic() - start)
-            else:
-                self.outcome = (FAIL, f"exit status {code}\n{last_lines(log)}", log, time.monotonic() - start)
-        return self.outcome
+    def make(self):
+        log = log_path("image/build")
+        script = (
+            "import json, sys; from bench import Parts; p = Parts(); "
+            "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
+            "'SCALEWAY_INITRD_LEAN': p.initrd_lean, 'SCALEWAY_TREE': p.tree}, open(sys.argv[1], 'w'))"
+        )
+        result = os.path.join(LOGS, "image", "parts.json")
+        print(f"image … (log: {os.path.relpath(log)})", flush=True)
+        code = command([sys.executable, "-c", script, result], log, timeout=3600, env={"PYTHONPATH": HERE})
+        if code != 0:
+            return FAIL, f"exit status {code}\n{last_lines(log)}", log
+        with open(result, encoding="utf-8") as f:
+            os.environ.update({k: v for k, v in json.load(f).items() if v})
+        return PASS, "", log
 
 
-def run_image(wanted, report, image, builder):
-    if wanted("image/build"):
-        status, why, log, seconds = image.get()
-        report.add(Result("image/build", status, seconds, why, log))
-    for compiler in IMAGE_COMPILERS:
-        name = f"image/compile-{compiler}"
-        if wanted(name):
-            log = log_path(name)
-            start = time.monotonic()
-            code = command([sys.executable, os.path.join(HERE, "image.py"), compiler], log, timeout=3600)
-            why = f"exit status {code}\n{last_lines(log, 25)}"
-            report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
-    if wanted("image/run") and os.path.exists(os.path.join(TESTS, "image", "run")):
-        run_script("image", report, builder, image)
+def report_image(report, image):
+    status, why, log, seconds = image.get()
+    report.add(Result("image/build", status, seconds, why, log))
+
+
+def compile_in_image(compiler, report):
+    name = f"image/compile-{compiler}"
+    log = log_path(name)
+    start = time.monotonic()
+    code = command([sys.executable, os.path.join(HERE, "image.py"), compiler], log, timeout=BEHIND_TIMEOUT, behind=True)
+    why = f"exit status {code}\n{last_lines(log, 25)}"
+    report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
 
 
 # Tests in Python
@@ -306,13 +355,14 @@ class PythonTest:
         self.name = f"{tier}/{stem}::{re.sub(r'^test_', '', function.name)}"
         self.rows = []
         self.timeout = PYTHON_TIERS[tier]
+        self.load = 1.0
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "rows":
                 self.rows += [ast.literal_eval(a) for a in decorator.args]
             elif isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "options":
                 for keyword in decorator.keywords:
-                    if keyword.arg == "timeout":
-                        self.timeout = ast.literal_eval(keyword.value)
+                    if keyword.arg in ("timeout", "load"):
+                        setattr(self, keyword.arg, ast.literal_eval(keyword.value))
 
     @property
     def folder(self):
@@ -340,25 +390,13 @@ def python_tests(tier):
     return tests
 
 
-def run_python(tier, wanted, report, jobs, image):
-    tests = [t for t in python_tests(tier) if wanted(t.name)]
-    if not tests:
-        return
-    if tier == "vm":
+def run_python(test, report, image):
+    if test.tier == "vm":
         status, why, log, _ = image.get()
         if status != PASS:
-            for test in tests:
-                report.add(Result(test.name, status, 0, NO_IMAGE + why.splitlines()[0], log))
+            report.add(Result(test.name, status, 0, NO_IMAGE + why.splitlines()[0], log))
             return
-    with concurrent.futures.ThreadPoolExecutor(jobs if tier == "vm" else 1) as pool:
-        futures = [pool.submit(test.run) for test in tests]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                report.add(future.result())
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+    report.add(test.run())
 
 
 def run_one(path, function, folder):
@@ -451,7 +489,7 @@ def print_rows():
 
 def list_names(tier):
     if tier == "build":
-        return [f"build/{name}" for name in BUILDS]
+        return [f"build/{name}{part}" for name, (_, _, suites) in BUILDS.items() for part in ("", *["-suites"] * bool(suites))]
     if tier in PYTHON_TIERS:
         return [t.name for t in python_tests(tier)]
     if tier == "generator":
@@ -466,17 +504,45 @@ def list_names(tier):
     return [f"{tier}/run"]
 
 
-def run_tier(tier, wanted, report, jobs, builder, image):
-    if tier == "build":
-        run_build([n for n in BUILDS if wanted(f"build/{n}")], report, builder)
-    elif tier in MESON_TIERS:
-        run_meson(tier, wanted, report, builder)
-    elif tier in PYTHON_TIERS:
-        run_python(tier, wanted, report, jobs, image)
-    elif tier == "image":
-        run_image(wanted, report, image, builder)
-    elif wanted(f"{tier}/run"):
-        run_script(tier, report, builder, image)
+def tasks(tiers, wanted, report, builder, image):
+    """What is to be done, in the order in which it is begun as far as there is room: what others need first, then the tests of the
+    server, beside which the rest is done."""
+    first, beside, last = [], [], []
+    image_needed, builder_needed = False, False
+    for tier in tiers:
+        # Do not build for a tier that has nothing to run.
+        if not any(wanted(name) for name in list_names(tier)):
+            continue
+        if tier == "build":
+            first += build_tasks(wanted, report, builder)
+        elif tier in MESON_TIERS:
+            builder_needed = True
+            # meson is to meet no other meson in the same folder.
+            after = [GCC, *(task.name for task in beside)]
+            beside.append(schedule.Task(tier, lambda tier=tier: run_meson(tier, wanted, report, builder), after, MESON_LOAD))
+        elif tier in PYTHON_TIERS:
+            before = [IMAGE] if tier == "vm" else []
+            image_needed |= tier == "vm"
+            for test in python_tests(tier):
+                if wanted(test.name):
+                    last.append(schedule.Task(test.name, lambda test=test: run_python(test, report, image), before, test.load))
+        elif tier == "image":
+            image_needed |= wanted("image/build")
+            for compiler in IMAGE_COMPILERS:
+                if wanted(f"image/compile-{compiler}"):
+                    last.append(schedule.Task(f"image/compile-{compiler}", lambda c=compiler: compile_in_image(c, report), [IMAGE], behind=True))
+            if wanted("image/run"):
+                last.append(schedule.Task("image/run", lambda: run_script("image", report, builder, image), [IMAGE]))
+        else:
+            image_needed |= tier in TREE_TIERS
+            builder_needed |= tier in BUILD_TIERS
+            last.append(schedule.Task(f"{tier}/run", lambda tier=tier: run_script(tier, report, builder, image, behind=True), [GCC, IMAGE], behind=True))
+    if image_needed:
+        told = "image" in tiers and wanted("image/build")
+        first.insert(0, schedule.Task(IMAGE, (lambda: report_image(report, image)) if told else image.get))
+    if builder_needed and not any(task.name == GCC for task in first):
+        first.insert(0, schedule.Task(GCC, builder.get))
+    return first + beside + last
 
 
 def default_jobs():
@@ -515,17 +581,12 @@ def main():
     report, builder, image = Report(), Builder(), Image()
     start = time.monotonic()
     set_up()
-    if pattern:
-        # Do not build for a tier that has nothing to run.
-        tiers = [t for t in tiers if any(wanted(n) for n in list_names(t))]
-    for tier in tiers:
-        run_tier(tier, wanted, report, arguments.jobs, builder, image)
-    passed, failed, skipped = report.count(PASS), report.count(FAIL), report.count(SKIP)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - start:.0f} s")
+    schedule.run(tasks(tiers, wanted, report, builder, image), arguments.jobs, end_children)
+    report.print_end(time.monotonic() - start)
     if not report.results:
         print("No test has such a name.", file=sys.stderr)
         return 1
-    return 0 if failed == 0 and skipped == 0 else 1
+    return 0 if report.count(PASS) == len(report.results) else 1
 
 
 if __name__ == "__main__":
