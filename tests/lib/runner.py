@@ -161,13 +161,13 @@ def locked(name):
         yield
 
 
-def build(name, behind=False):
+def build(name):
     """Returns (status, why, log)."""
     with locked(f"build-{name}"):
-        return build_locked(name, behind)
+        return build_locked(name)
 
 
-def build_locked(name, behind):
+def build_locked(name):
     compiler, meson_options, _ = BUILDS[name]
     missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
     if missing:
@@ -176,12 +176,13 @@ def build_locked(name, behind):
     log = log_path(f"build/{name}")
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         shutil.rmtree(folder, ignore_errors=True)
-        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}, behind=behind) != 0:
+        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}) != 0:
             shutil.rmtree(folder, ignore_errors=True)
             return FAIL, last_lines(log), log
     else:
         open(log, "w", encoding="utf-8").close()
-    if command(["ninja", "-C", folder], log, append=True, behind=behind) != 0:
+    # Others are beside it.
+    if command(["ninja", "-C", folder, f"-j{os.cpu_count() or 1}"], log, append=True) != 0:
         return FAIL, last_lines(log, 25), log
     return PASS, "", log
 
@@ -557,7 +558,7 @@ def main():
                                      epilog="tiers: " + " ".join(TIERS))
     parser.add_argument("tiers", nargs="*", metavar="tier")
     parser.add_argument("-k", metavar="PATTERN", help="only tests whose name (tier/file::test) matches this regular expression")
-    parser.add_argument("-j", "--jobs", type=int, default=default_jobs(), help="VMs at a time (default: %(default)s)")
+    parser.add_argument("-j", "--jobs", type=int, default=default_jobs(), help="VMs at a time, more if some mostly wait (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     parser.add_argument("--rows", action="store_true", help="print each row of the feature list with its tests")
     arguments = parser.parse_args()
