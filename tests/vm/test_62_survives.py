@@ -107,7 +107,7 @@ def refused(bench, load, reason, **changes):
 
 
 @rows("C1", "D2")
-@options(timeout=600)
+@options(timeout=900)
 def test_all_that_may_happen(bench):
     """To the link, one after the other: the server is killed three times, what leads to it is taken away, it comes back as something
     else. After that the machine goes down, and its file system is in order."""
