@@ -115,7 +115,7 @@ def test_all_that_may_happen(bench):
     bench.wait_booted()
     pid, address, network = supervisor(vm), bench.first_nic.address, bench.network
     # All that is called while the root is away is in memory.
-    vm.run("ip address show dev eth0; networkctl --no-pager status eth0; networkctl --help")
+    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1; networkctl --no-pager status eth0; networkctl --help")
     before = memory(vm, pid)
     load = Load(vm)
     silent = "the server's machine does not answer"
@@ -134,7 +134,9 @@ def test_all_that_may_happen(bench):
     vm.run("networkctl renew eth0")
     wait_until(lambda: f"inet {other}/" in vm.run("ip -4 address show dev eth0"), 30, "the other address")
     changed = time.monotonic()
-    print(vm.run("ip -4 address show dev eth0"), record(vm), network.dhcp_log(0)[-1500:])
+    print(vm.run("ip -4 address show dev eth0"), record(vm), network.dhcp_log(0)[-2500:])
+    print("by hand:", vm.run(f"ip address del {address}/24 dev eth0", ok=None))
+    print(vm.run("ip -4 address show dev eth0; ip route"))
     load.wait_log("is up again", DETECT + AGAIN, place)
     seen["source address"] = round(load.seconds_after(changed), 1)
     equal(record(vm)["path"]["address"], f"{other}/24", "the path that is kept")
