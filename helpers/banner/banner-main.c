@@ -15,6 +15,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mask.h"
 #include "parse-util.h"
 #include "string-util.h"
@@ -35,9 +36,8 @@ static const char banner[] =
                 "\n"
                 ">>> Initrd build: " PROJECT_VERSION " (" BUILD_COMMIT ") - " BUILD_DATE "\n";
 
-static const char help_text[] =
-                "\n\n"
-                "Shows on the console which initrd, kernel and machine this is.\n\n";
+static const char usage[] = "scaleway-banner\n\n"
+                            "Shows on the console which initrd, kernel and machine this is.";
 
 /* Reads a file of /proc (in a test: of $SCALEWAY_PROC). A missing or unreadable one is told at debug level and
  * gives NULL. */
@@ -149,7 +149,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_no_arguments(argc, argv, help_text);
+        r = program_options_none(argc, argv, usage);
         if (r <= 0)
                 return r;
 

@@ -1,66 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
-#include "parse-util.h"
-
-#define TIMEOUT_MAX 86400U
-
-int parse_standard_options(int argc, char *argv[], const char *help_text) {
-        static const struct option options[] = {
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
-        };
-        int c;
-
-        assert(help_text);
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        printf("%s%s"
-                               "  -h --help     Show this help\n"
-                               "     --version  Show the version\n",
-                               program_invocation_short_name, help_text);
-                        return 0;
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
-        return 1;
-}
-
-int parse_no_arguments(int argc, char *argv[], const char *help_text) {
-        int r;
-
-        r = parse_standard_options(argc, argv, help_text);
-        if (r <= 0)
-                return r;
-        if (optind < argc)
-                return log_error_errno(EINVAL, "This program takes no arguments.");
-
-        return 1;
-}
-
-int parse_timeout_option(const char *s, unsigned *ret) {
-        unsigned seconds;
-
-        if (parse_unsigned(s, &seconds) < 0 || seconds > TIMEOUT_MAX)
-                return log_error_errno(EINVAL, "--timeout= takes a number of seconds up to %u.", TIMEOUT_MAX);
-
-        *ret = seconds;
-        return 0;
-}
 
 void record_failure(void) {
         const char *path = getenv("SCALEWAY_FAILURE_FILE"), *line = log_last_error();

@@ -16,16 +16,6 @@
                 return r < 0 ? EXIT_FAILURE : r;                   \
         }
 
-/* parse_argv() of a program whose only options are --help and --version: prints for these and returns 0, else returns 1 with
- * optind (getopt(3)) at the first argument, or -EINVAL after a message. */
-_must_check_ int parse_standard_options(int argc, char *argv[], const char *help_text);
-
-/* The same, for a program that takes no arguments either. */
-_must_check_ int parse_no_arguments(int argc, char *argv[], const char *help_text);
-
-/* The value of --timeout=, seconds up to a day. Returns 0, or -EINVAL after a message. */
-_must_check_ int parse_timeout_option(const char *s, unsigned *ret);
-
 /* If $SCALEWAY_FAILURE_FILE is set, writes the last error line there, unless an earlier failure did: the first one is the
  * reason, later ones follow from it. Never fails visibly. */
 void record_failure(void);

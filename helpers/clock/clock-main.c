@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "networkd-state.h"
 #include "ntp-query.h"
 #include "parse-util.h"
@@ -34,41 +35,19 @@ static unsigned arg_timeout = TIMEOUT_DEFAULT;
 static char **arg_servers = NULL;
 static size_t arg_n_servers = 0;
 
-static int help(void) {
-        printf("%s set|query [SERVER...]\n\n"
-               "Sets the clock by an NTP server, or shows how far it is off.\n\n"
-               "     --timeout=SECONDS  How long to wait for an answer (default: %u)\n"
-               "  -h --help             Show this help\n"
-               "     --version          Show the version\n",
-               program_invocation_short_name, TIMEOUT_DEFAULT);
-        return 0;
-}
+static const char usage[] = "scaleway-clock set|query [SERVER...]\n\n"
+                            "Sets the clock by an NTP server, or shows how far it is off.";
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "timeout", required_argument, NULL, 't' },
-                { "help",    no_argument,       NULL, 'h' },
-                { "version", no_argument,       NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "timeout", "SECONDS", take_seconds, &arg_timeout,
+                  "How long to wait for an answer" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 't':
-                        r = parse_timeout_option(optarg, &arg_timeout);
-                        if (r < 0)
-                                return r;
-                        break;
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (optind >= argc || (!streq(argv[optind], "set") && !streq(argv[optind], "query")))
                 return log_error_errno(EINVAL, "Say 'set' or 'query', see --help.");
 

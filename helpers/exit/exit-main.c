@@ -58,7 +58,6 @@ static const char *own_name(const char *argv0) {
 
 static int run(int argc, char *argv[]) {
         const Applet *a;
-        int r;
 
         log_setup(LOG_TARGET_AUTO);
 
@@ -72,8 +71,11 @@ static int run(int argc, char *argv[]) {
                         return a->run(argc - 1, argv + 1);
                 if (argc == 2 && (streq(argv[1], "-h") || streq(argv[1], "--help")))
                         return help();
-                r = parse_standard_options(argc, argv, "");
-                return r <= 0 ? r : log_error_errno(EINVAL, "There is no such applet, see --help.");
+                if (argc == 2 && streq(argv[1], "--version")) {
+                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
+                        return 0;
+                }
+                return log_error_errno(EINVAL, "There is no such applet, see --help.");
         }
         return install_applet(argc - 1, argv + 1);
 }

@@ -19,6 +19,7 @@
 #include "failure-signal.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "parse-util.h"
 #include "string-util.h"
 #include "time-util.h"
@@ -54,10 +55,9 @@ static const struct {
 
 extern char **environ;
 
-static const char help_text[] =
-                "\n\n"
-                "Says why the boot failed, offers a shell, and reboots. Takes its settings from\n"
-                "the environment, see scaleway-failure(8).\n\n";
+static const char usage[] = "scaleway-failure\n\n"
+                            "Says why the boot failed, offers a shell, and reboots. Takes its settings from\n"
+                            "the environment, see scaleway-failure(8).";
 
 static Action action_from_environment(void) {
         const char *e = secure_getenv("SCALEWAY_FAILURE");
@@ -300,7 +300,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_no_arguments(argc, argv, help_text);
+        r = program_options_none(argc, argv, usage);
         if (r <= 0)
                 return r;
 

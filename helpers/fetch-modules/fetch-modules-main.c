@@ -16,6 +16,7 @@
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mask.h"
 #include "paths.h"
 #include "root-command.h"
@@ -36,40 +37,20 @@
 static const char *arg_mirror = NULL;
 static const char *arg_sha256 = "";
 
-static int help(void) {
-        printf("%s [OPTION…] MIRROR\n\n"
-               "Fetches MIRROR/kernel/MACHINE/RELEASE/modules.tar for the root file system on /sysroot, if it has no\n"
-               "modules for the kernel that runs.\n\n"
-               "     --sha256=HEX   Checksum of the archive\n"
-               "  -h --help         Show this help\n"
-               "     --version      Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
+static const char usage[] = "scaleway-fetch-modules [OPTION…] MIRROR\n\n"
+                            "Fetches MIRROR/kernel/MACHINE/RELEASE/modules.tar for the root file system on /sysroot, if it has no\n"
+                            "modules for the kernel that runs.";
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_SHA256 };
-        static const struct option options[] = {
-                { "sha256",  required_argument, NULL, ARG_SHA256  },
-                { "help",    no_argument,       NULL, 'h'         },
-                { "version", no_argument,       NULL, ARG_VERSION },
-                {}
+        const ProgramOption options[] = {
+                { "sha256", "HEX", take_string, &arg_sha256,
+                  "Checksum of the archive" },
         };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_SHA256:
-                        arg_sha256 = optarg;
-                        break;
-                case 'h':
-                        return help();
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Expected the URL of a mirror, see --help.");
 

@@ -12,54 +12,37 @@
 
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "option-table.h"
 #include "parse-util.h"
 #include "phase-boot.h"
 #include "phase-early.h"
 
 static bool arg_boot = false;
+static bool arg_options = false;
 static const char *arg_early = NULL;
 
-static int help(void) {
-        printf("%s NORMAL EARLY LATE\n"
-               "%s --boot\n"
-               "%s --options\n\n"
-               "Makes settings of systemd units from the kernel command line and server tags.\n\n"
-               "     --boot     Second phase: also from the tags, for scaleway-boot.target\n"
-               "     --options  Show the options that may stand there\n"
-               "  -h --help     Show this help\n"
-               "     --version  Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name);
-        return 0;
-}
+static const char usage[] = "scaleway-generator NORMAL EARLY LATE\n"
+                            "scaleway-generator --boot\n"
+                            "scaleway-generator --options\n\n"
+                            "Makes settings of systemd units from the kernel command line and server tags.";
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "boot",    no_argument, NULL, 'b' },
-                { "options", no_argument, NULL, 'o' },
-                { "help",    no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "boot", NULL, take_flag, &arg_boot,
+                  "Second phase: also from the tags, for scaleway-boot.target" },
+                { "options", NULL, take_flag, &arg_options,
+                  "Show the options that may stand there" },
         };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'b':
-                        arg_boot = true;
-                        break;
-                case 'o':
-                        option_table_print(stdout);
-                        return 0;
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
+        if (arg_options) {
+                option_table_print(stdout);
+                return 0;
+        }
         if (argc - optind != (arg_boot ? 0 : 3))
                 return log_error_errno(EINVAL, "Give --boot or the directories of systemd.generator(7), see --help.");
 

@@ -15,6 +15,7 @@
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "parse-util.h"
 #include "string-util.h"
 #include "time-util.h"
@@ -23,8 +24,8 @@
 #define APPEAR_TIMEOUT (2 * USEC_PER_SEC)
 #define POLL_PAUSE (20 * USEC_PER_MSEC)
 
-static const char help_text[] = " out NUMBER\n\n"
-                                "Makes the GPIO line of that number, as sysfs counts, an output.\n\n";
+static const char usage[] = "scaleway-gpio out NUMBER\n\n"
+                            "Makes the GPIO line of that number, as sysfs counts, an output.";
 
 static int open_class(void) {
         const char *seam = secure_getenv("SCALEWAY_GPIO");
@@ -83,7 +84,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_standard_options(argc, argv, help_text);
+        r = program_options_parse(argc, argv, usage, NULL, 0);
         if (r <= 0)
                 return r;
         if (argc - optind != 2 || !streq(argv[optind], "out") || parse_unsigned(argv[optind + 1], &number) < 0)

@@ -9,6 +9,7 @@
 #include "console-out.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mask.h"
 #include "metadata.h"
 #include "string-util.h"
@@ -27,9 +28,8 @@ static const struct {
         { "location.node_id",       "node"       },
 };
 
-static const char help_text[] =
-                "\n\n"
-                "Shows on the console who this server is, from the cached metadata.\n\n";
+static const char usage[] = "scaleway-info\n\n"
+                            "Shows on the console who this server is, from the cached metadata.";
 
 /* Appends ", text" to *list, which may be NULL. */
 static int append(char **list, const char *text) {
@@ -185,7 +185,7 @@ static int run(int argc, char *argv[]) {
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_no_arguments(argc, argv, help_text);
+        r = program_options_none(argc, argv, usage);
         if (r <= 0)
                 return r;
 

@@ -19,6 +19,7 @@
 #include "kernel-load.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mappings.h"
 #include "paths.h"
 #include "proc-cmdline.h"
@@ -50,25 +51,14 @@ static void boot_file_done(BootFile *f) {
         free(f->name);
 }
 
-static void help(void) {
-        printf("%s [OPTION...] load KERNEL\n"
-               "%s unload\n"
-               "%s release\n"
-               "%s jump\n"
-               "\n"
-               "Load a kernel to boot in place of the root's init; take it back; remove logical volumes\n"
-               "and what was unlocked, so that the disks are free; start the kernel at once.\n"
-               "KERNEL is a path on the root file system, \"" LATEST "\" for the newest one in its /boot,\n"
-               "or the URL of what was downloaded before.\n"
-               "\n"
-               "     --initrd=INITRD       Path, URL, or \"" LATEST "\" for the one that belongs to the kernel\n"
-               "     --append=TEXT         More for the kernel command line\n"
-               "     --state=STATE         Wait until the control plane has taken this state\n"
-               "  -h --help                Show this help\n"
-               "     --version             Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-               program_invocation_short_name);
-}
+static const char usage[] = "scaleway-kexec [OPTION...] load KERNEL\n"
+                            "scaleway-kexec unload\n"
+                            "scaleway-kexec release\n"
+                            "scaleway-kexec jump\n\n"
+                            "Load a kernel to boot in place of the root's init; take it back; remove logical volumes\n"
+                            "and what was unlocked, so that the disks are free; start the kernel at once.\n"
+                            "KERNEL is a path on the root file system, \"" LATEST "\" for the newest one in its /boot,\n"
+                            "or the URL of what was downloaded before.";
 
 static bool is_url(const char *s) {
         return startswith(s, "http://") || startswith(s, "https://");
@@ -279,39 +269,19 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
 }
 
 static int parse_argv(int argc, char *argv[], int (**ret)(void)) {
-        enum { ARG_VERSION = 0x100, ARG_INITRD, ARG_APPEND, ARG_STATE };
-        static const struct option options[] = {
-                { "help",    no_argument,       NULL, 'h'         },
-                { "version", no_argument,       NULL, ARG_VERSION },
-                { "initrd",  required_argument, NULL, ARG_INITRD  },
-                { "append",  required_argument, NULL, ARG_APPEND  },
-                { "state",   required_argument, NULL, ARG_STATE   },
-                {}
+        const ProgramOption options[] = {
+                { "initrd", "INITRD", take_string, &arg_initrd,
+                  "Path, URL, or \"" LATEST "\" for the one that belongs to the kernel" },
+                { "append", "TEXT", take_string, &arg_append,
+                  "More for the kernel command line" },
+                { "state", "STATE", take_string, &arg_state,
+                  "Wait until the control plane has taken this state" },
         };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        help();
-                        return 0;
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                case ARG_INITRD:
-                        arg_initrd = optarg;
-                        break;
-                case ARG_APPEND:
-                        arg_append = optarg;
-                        break;
-                case ARG_STATE:
-                        arg_state = optarg;
-                        break;
-                default:
-                        /* getopt_long() has said what is wrong. */
-                        return -EINVAL;
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         return parse_verb(argc - optind, argv + optind, ret);
 }
 

@@ -20,6 +20,7 @@
 #include "live-grow.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "string-util.h"
 #include "time-util.h"
 
@@ -31,78 +32,50 @@ static const char *arg_mkfs = "ext4";
 static const char *arg_no_image = NULL;
 static unsigned arg_timeout = 30;
 
-static int help(void) {
-        printf("%s check [OPTION…] DEVICE\n"
-               "%s format [OPTION…] DEVICE DIRECTORY\n"
-               "%s finish DIRECTORY\n"
-               "%s cancel\n"
-               "%s grow DIRECTORY\n\n"
-               "Decides whether an image is to be installed on DEVICE, and does what has to be done before and after.\n\n"
-               "     --mode=MODE        auto: only if DEVICE is empty (default); install: whatever is there\n"
-               "     --no-image=ADVICE  There is no image to install, and this is what to do about it\n"
-               "     --timeout=SECONDS  How long to wait for DEVICE, default %u\n"
-               "     --mkfs=TYPE        File system to make: ext4 (default) or btrfs\n"
-               "  -h --help             Show this help\n"
-               "     --version          Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-               program_invocation_short_name, program_invocation_short_name, arg_timeout);
-        return 0;
-}
+static const char usage[] = "scaleway-live check [OPTION…] DEVICE\n"
+                            "scaleway-live format [OPTION…] DEVICE DIRECTORY\n"
+                            "scaleway-live finish DIRECTORY\n"
+                            "scaleway-live cancel\n"
+                            "scaleway-live grow DIRECTORY\n\n"
+                            "Decides whether an image is to be installed on DEVICE, and does what has to be done before and after.";
 
-static int parse_mode(const char *s) {
+static int parse_mode(const char *name, const char *s, void *target) {
+        (void) target;
         if (streq(s, "auto"))
                 arg_install = false;
         else if (streq(s, "install"))
                 arg_install = true;
         else
-                return log_error_errno(EINVAL, "--mode= takes auto or install.");
+                return log_error_errno(EINVAL, "--%s= takes auto or install.", name);
 
         return 0;
 }
 
-static int parse_option(int c, const char *value) {
-        switch (c) {
-        case 'm':
-                return parse_mode(value);
-        case 'n':
-                arg_no_image = empty_to_null(value);
-                return 0;
-        case 'f':
-                if (!streq(value, "ext4") && !streq(value, "btrfs"))
-                        return log_error_errno(EINVAL, "--mkfs= takes ext4 or btrfs.");
-                arg_mkfs = value;
-                return 0;
-        case 'T':
-                return parse_timeout_option(value, &arg_timeout);
-        default:
-                return log_error_errno(EINVAL, "Unknown option, see --help.");
-        }
+static int parse_mkfs(const char *name, const char *value, void *target) {
+        (void) target;
+        if (!streq(value, "ext4") && !streq(value, "btrfs"))
+                return log_error_errno(EINVAL, "--%s= takes ext4 or btrfs.", name);
+
+        arg_mkfs = value;
+        return 0;
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "mode",     required_argument, NULL, 'm' },
-                { "no-image", required_argument, NULL, 'n' },
-                { "timeout",  required_argument, NULL, 'T' },
-                { "mkfs",     required_argument, NULL, 'f' },
-                { "help",     no_argument,       NULL, 'h' },
-                { "version",  no_argument,       NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "mode", "MODE", parse_mode, NULL,
+                  "auto: only if DEVICE is empty (default); install: whatever is there" },
+                { "no-image", "ADVICE", take_string_or_null, &arg_no_image,
+                  "There is no image to install, and this is what to do about it" },
+                { "timeout", "SECONDS", take_seconds, &arg_timeout,
+                  "How long to wait for DEVICE" },
+                { "mkfs", "TYPE", parse_mkfs, NULL,
+                  "File system to make: ext4 (default) or btrfs" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                if (c == 'h')
-                        return help();
-                if (c == 'V') {
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                }
-                r = parse_option(c, optarg);
-                if (r < 0)
-                        return r;
-        }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         return 1;
 }
 

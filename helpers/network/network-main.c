@@ -17,6 +17,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "network-files.h"
 #include "network-host.h"
 #include "network-ipv6.h"
@@ -53,80 +54,42 @@ static const char *arg_ipv6_gateway = NULL;
 static NicsWord arg_nics = NICS_HOLD;
 static const char *arg_verb = NULL;
 
-static int help(void) {
-        printf("%s settle [OPTION…]\n"
-               "%s leave [--nics=hold|keep|down]\n\n"
-               "Keeps one IPv4 default route, gives the platform's NIC its IPv6 address and writes\n"
-               "/etc/resolv.conf; before switch-root takes back what the host must not see.\n\n"
-               "     --nameserver=ADDRESS           The only DNS server; empty: those of DHCP and of\n"
-               "                                    router advertisements\n"
-               "     --ipv6-address=ADDRESS/PREFIX  For the NIC that leads to the platform; empty:\n"
-               "                                    none\n"
-               "     --ipv6-gateway=ADDRESS         Its default route\n"
-               "     --nics=hold                    What is configured stays for good, for a root or a\n"
-               "                                    volume over the network (default)\n"
-               "     --nics=keep                    It stays as it is\n"
-               "     --nics=down                    NICs are taken down, without addresses\n"
-               "  -h --help                         Show this help\n"
-               "     --version                      Show the version\n",
-               program_invocation_short_name, program_invocation_short_name);
-        return 0;
-}
+static const char usage[] = "scaleway-network settle [OPTION…]\n"
+                            "scaleway-network leave [--nics=hold|keep|down]\n\n"
+                            "Keeps one IPv4 default route, gives the platform's NIC its IPv6 address and writes\n"
+                            "/etc/resolv.conf; before switch-root takes back what the host must not see.";
 
-static int parse_nics(const char *s) {
+static int parse_nics(const char *name, const char *s, void *target) {
+        (void) target;
         for (NicsWord i = 0; i < _NICS_MAX; i++)
                 if (streq(s, nics_words[i])) {
                         arg_nics = i;
                         return 0;
                 }
 
-        return log_error_errno(EINVAL, "--nics= wants 'hold', 'keep' or 'down'.");
+        return log_error_errno(EINVAL, "--%s= wants 'hold', 'keep' or 'down'.", name);
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum {
-                ARG_NAMESERVER = 0x100,
-                ARG_IPV6_ADDRESS,
-                ARG_IPV6_GATEWAY,
-                ARG_NICS,
-                ARG_VERSION,
+        const ProgramOption options[] = {
+                { "nameserver", "ADDRESS", take_string_or_null, &arg_nameserver,
+                  "The only DNS server; empty: those of DHCP and of\n"
+                  "router advertisements" },
+                { "ipv6-address", "ADDRESS/PREFIX", take_string_or_null, &arg_ipv6_address,
+                  "For the NIC that leads to the platform; empty:\n"
+                  "none" },
+                { "ipv6-gateway", "ADDRESS", take_string_or_null, &arg_ipv6_gateway,
+                  "Its default route" },
+                { "nics", "hold|keep|down", parse_nics, NULL,
+                  "hold: what is configured stays for good, for a root or a\n"
+                  "volume over the network (default); keep: it stays as it is;\n"
+                  "down: NICs are taken down, without addresses" },
         };
-        static const struct option options[] = {
-                { "nameserver",   required_argument, NULL, ARG_NAMESERVER   },
-                { "ipv6-address", required_argument, NULL, ARG_IPV6_ADDRESS },
-                { "ipv6-gateway", required_argument, NULL, ARG_IPV6_GATEWAY },
-                { "nics",         required_argument, NULL, ARG_NICS         },
-                { "help",         no_argument,       NULL, 'h'              },
-                { "version",      no_argument,       NULL, ARG_VERSION      },
-                {}
-        };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_NAMESERVER:
-                        arg_nameserver = empty_to_null(optarg);
-                        break;
-                case ARG_IPV6_ADDRESS:
-                        arg_ipv6_address = empty_to_null(optarg);
-                        break;
-                case ARG_IPV6_GATEWAY:
-                        arg_ipv6_gateway = empty_to_null(optarg);
-                        break;
-                case ARG_NICS:
-                        r = parse_nics(optarg);
-                        if (r < 0)
-                                return r;
-                        break;
-                case 'h':
-                        return help();
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 1 || (!streq(argv[optind], "settle") && !streq(argv[optind], "leave")))
                 return log_error_errno(EINVAL, "Say 'settle' or 'leave', see --help.");
 

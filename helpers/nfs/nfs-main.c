@@ -13,6 +13,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "nfs-server.h"
 #include "paths.h"
 #include "retry.h"
@@ -27,51 +28,23 @@ static unsigned arg_timeout = 90;
 static const char *arg_source = NULL;
 static const char *arg_target = NULL;
 
-static int help(void) {
-        printf("%s mount [OPTION…] SERVER:/PATH[,OPTIONS] TARGET\n\n"
-               "Mounts the root file system over NFS.\n\n"
-               "     --options=OPTIONS        Mount options, as in fstab\n"
-               "     --identifier=IDENTIFIER  How the server tells this client from others; default: its address\n"
-               "     --timeout=SECONDS        How long to try, default %u\n"
-               "  -h --help                   Show this help\n"
-               "     --version                Show the version\n",
-               program_invocation_short_name, arg_timeout);
-        return 0;
-}
+static const char usage[] = "scaleway-nfs mount [OPTION…] SERVER:/PATH[,OPTIONS] TARGET\n\n"
+                            "Mounts the root file system over NFS.";
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "options",    required_argument, NULL, 'o' },
-                { "identifier", required_argument, NULL, 'i' },
-                { "timeout",    required_argument, NULL, 'T' },
-                { "help",       no_argument,       NULL, 'h' },
-                { "version",    no_argument,       NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "options", "OPTIONS", take_string_or_null, &arg_options,
+                  "Mount options, as in fstab" },
+                { "identifier", "IDENTIFIER", take_string_or_null, &arg_identifier,
+                  "How the server tells this client from others; default: its address" },
+                { "timeout", "SECONDS", take_seconds, &arg_timeout,
+                  "How long to try" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'o':
-                        arg_options = empty_to_null(optarg);
-                        break;
-                case 'i':
-                        arg_identifier = empty_to_null(optarg);
-                        break;
-                case 'T':
-                        r = parse_timeout_option(optarg, &arg_timeout);
-                        if (r < 0)
-                                return r;
-                        break;
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 3 || !streq(argv[optind], "mount"))
                 return log_error_errno(EINVAL, "Say 'mount SERVER:/PATH TARGET', see --help.");
 

@@ -12,6 +12,7 @@
 #include "host-names.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "metadata.h"
 #include "parse-util.h"
 #include "paths.h"
@@ -36,55 +37,27 @@ static bool arg_no_password = false;
 static bool arg_reset_password = false;
 static bool arg_no_machine_id = false;
 
-static int help(void) {
-        printf("%s [OPTION…]\n\n"
-               "Prepares the root file system on /sysroot.\n\n"
-               "     --nbd=BOOL              The root is on an NBD volume\n"
-               "     --no-net-config=BOOL    Leave /etc/hostname, /etc/hosts and /etc/resolv.conf alone\n"
-               "     --no-password=BOOL      Leave /etc/shadow alone\n"
-               "     --reset-password=BOOL   Give root a new password, whatever it has\n"
-               "     --no-machine-id=BOOL    Leave /etc/machine-id and D-Bus's alone\n"
-               "  -h --help                  Show this help\n"
-               "     --version               Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
+static const char usage[] = "scaleway-prepare [OPTION…]\n\n"
+                            "Prepares the root file system on /sysroot.";
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_BOOL };
-        static const struct {
-                const char *name;
-                bool *value;
-        } booleans[] = {
-                { "nbd",            &arg_nbd            },
-                { "no-net-config",  &arg_no_net_config  },
-                { "no-password",    &arg_no_password    },
-                { "reset-password", &arg_reset_password },
-                { "no-machine-id",  &arg_no_machine_id  },
+        const ProgramOption options[] = {
+                { "nbd", "BOOL", take_boolean, &arg_nbd,
+                  "The root is on an NBD volume" },
+                { "no-net-config", "BOOL", take_boolean, &arg_no_net_config,
+                  "Leave /etc/hostname, /etc/hosts and /etc/resolv.conf alone" },
+                { "no-password", "BOOL", take_boolean, &arg_no_password,
+                  "Leave /etc/shadow alone" },
+                { "reset-password", "BOOL", take_boolean, &arg_reset_password,
+                  "Give root a new password, whatever it has" },
+                { "no-machine-id", "BOOL", take_boolean, &arg_no_machine_id,
+                  "Leave /etc/machine-id and D-Bus's alone" },
         };
-        struct option options[ELEMENTSOF(booleans) + 3] = {
-                { "help",    no_argument, NULL, 'h'         },
-                { "version", no_argument, NULL, ARG_VERSION },
-        };
-        int c;
+        int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(booleans); i++)
-                options[i + 2] = (struct option){ booleans[i].name, required_argument, NULL, ARG_BOOL + (int) i };
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_BOOL ... ARG_BOOL + (int) ELEMENTSOF(booleans) - 1:
-                        if (parse_boolean(optarg, booleans[c - ARG_BOOL].value) < 0)
-                                return log_error_errno(EINVAL, "--%s= takes yes or no.", booleans[c - ARG_BOOL].name);
-                        break;
-                case 'h':
-                        return help();
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (optind < argc)
                 return log_error_errno(EINVAL, "This program takes no arguments.");
 

@@ -12,6 +12,7 @@
 #include "alloc-util.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mount-point.h"
 #include "root-find.h"
 #include "root-mount.h"
@@ -28,57 +29,33 @@ static const char *arg_volume = NULL;
 static const char *arg_source = NULL;
 static const char *arg_target = NULL;
 
-static int help(void) {
-        printf("%s mount [OPTION…] SOURCE TARGET\n\n"
-               "Mounts the root file system.\n\n"
-               "     --type=TYPE        Type of the file system; empty: find it out\n"
-               "     --options=OPTIONS  Mount options, as in fstab\n"
-               "     --timeout=SECONDS  How long to wait for SOURCE, default %u\n"
-               "     --volume=DEVICE    If SOURCE does not appear, it may be inside of what is\n"
-               "                        encrypted there\n"
-               "  -h --help             Show this help\n"
-               "     --version          Show the version\n",
-               program_invocation_short_name, arg_timeout);
+static const char usage[] = "scaleway-root mount [OPTION…] SOURCE TARGET\n\n"
+                            "Mounts the root file system.";
+
+static int parse_type(const char *name, const char *value, void *target) {
+        (void) name;
+        (void) target;
+        arg_type = streq(value, "auto") ? NULL : empty_to_null(value);
         return 0;
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "type",    required_argument, NULL, 't' },
-                { "options", required_argument, NULL, 'o' },
-                { "timeout", required_argument, NULL, 'T' },
-                { "volume",  required_argument, NULL, 'v' },
-                { "help",    no_argument,       NULL, 'h' },
-                { "version", no_argument,       NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "type", "TYPE", parse_type, NULL,
+                  "Type of the file system; empty: find it out" },
+                { "options", "OPTIONS", take_string_or_null, &arg_options,
+                  "Mount options, as in fstab" },
+                { "timeout", "SECONDS", take_seconds, &arg_timeout,
+                  "How long to wait for SOURCE" },
+                { "volume", "DEVICE", take_string_or_null, &arg_volume,
+                  "If SOURCE does not appear, it may be inside of what is\n"
+                  "encrypted there" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 't':
-                        arg_type = streq(optarg, "auto") ? NULL : empty_to_null(optarg);
-                        break;
-                case 'o':
-                        arg_options = empty_to_null(optarg);
-                        break;
-                case 'T':
-                        r = parse_timeout_option(optarg, &arg_timeout);
-                        if (r < 0)
-                                return r;
-                        break;
-                case 'v':
-                        arg_volume = empty_to_null(optarg);
-                        break;
-                case 'h':
-                        return help();
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 3 || !streq(argv[optind], "mount"))
                 return log_error_errno(EINVAL, "Say 'mount SOURCE TARGET', see --help.");
 

@@ -5,16 +5,17 @@
 #include "boot-step.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "paths.h"
 
-static const char help_text[] = "\n\nLets the boot go on that waits for a person.\n\n";
+static const char usage[] = "continue-boot\n\nLets the boot go on that waits for a person.";
 
 static int run(int argc, char *argv[]) {
         int r;
 
         log_setup(LOG_TARGET_AUTO);
 
-        r = parse_no_arguments(argc, argv, help_text);
+        r = program_options_none(argc, argv, usage);
         if (r <= 0)
                 return r;
 

@@ -15,6 +15,7 @@
 #include "console-shell.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "mount-point.h"
 #include "paths.h"
 #include "string-util.h"
@@ -31,66 +32,32 @@ static const char *arg_step = "initrd";
 static unsigned arg_timeout = 0; /* none */
 static const char *arg_message = NULL;
 
-static void help(void) {
-        printf("%s [OPTION...] MESSAGE\n"
-               "\n"
-               "Show the message, offer a shell on standard input, and end when it is left or when\n"
-               "continue-boot(1) is called.\n"
-               "\n"
-               "     --step=NAME           What the boot waits at, for the prompt\n"
-               "     --ask                 A shell only for who presses Enter\n"
-               "     --only-shell          Where no shell can be offered do not wait, either\n"
-               "     --timeout=SECONDS     Unless a shell was begun before, wait no longer; empty: no limit\n"
-               "     --until-root          Not before something is mounted on /sysroot\n"
-               "  -h --help                Show this help\n"
-               "     --version             Show the version\n",
-               program_invocation_short_name);
+static const char usage[] = "scaleway-shell [OPTION...] MESSAGE\n\n"
+                            "Show the message, offer a shell on standard input, and end when it is left or when\n"
+                            "continue-boot(1) is called.";
+
+static int parse_timeout(const char *name, const char *value, void *target) {
+        return isempty(value) ? 0 : take_seconds(name, value, target);
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_ASK, ARG_ONLY_SHELL, ARG_STEP, ARG_TIMEOUT, ARG_UNTIL_ROOT };
-        static const struct option options[] = {
-                { "help",       no_argument,       NULL, 'h'            },
-                { "version",    no_argument,       NULL, ARG_VERSION    },
-                { "step",       required_argument, NULL, ARG_STEP       },
-                { "ask",        no_argument,       NULL, ARG_ASK        },
-                { "only-shell", no_argument,       NULL, ARG_ONLY_SHELL },
-                { "timeout",    required_argument, NULL, ARG_TIMEOUT    },
-                { "until-root", no_argument,       NULL, ARG_UNTIL_ROOT },
-                {}
+        const ProgramOption options[] = {
+                { "step", "NAME", take_string, &arg_step,
+                  "What the boot waits at, for the prompt" },
+                { "ask", NULL, take_flag, &arg_ask,
+                  "A shell only for who presses Enter" },
+                { "only-shell", NULL, take_flag, &arg_only_shell,
+                  "Where no shell can be offered do not wait, either" },
+                { "timeout", "SECONDS", parse_timeout, &arg_timeout,
+                  "Unless a shell was begun before, wait no longer; empty: no limit" },
+                { "until-root", NULL, take_flag, &arg_until_root,
+                  "Not before something is mounted on /sysroot" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        help();
-                        return 0;
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                case ARG_ASK:
-                        arg_ask = true;
-                        break;
-                case ARG_ONLY_SHELL:
-                        arg_only_shell = true;
-                        break;
-                case ARG_STEP:
-                        arg_step = optarg;
-                        break;
-                case ARG_TIMEOUT:
-                        r = isempty(optarg) ? 0 : parse_timeout_option(optarg, &arg_timeout);
-                        if (r < 0)
-                                return r;
-                        break;
-                case ARG_UNTIL_ROOT:
-                        arg_until_root = true;
-                        break;
-                default:
-                        /* getopt_long() has said what is wrong. */
-                        return -EINVAL;
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Expected one message, see --help.");
         if (arg_until_root && (arg_timeout > 0 || arg_only_shell))

@@ -17,6 +17,7 @@
 #include "host-key.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "metadata.h"
 #include "mount-point.h"
 #include "paths.h"
@@ -28,39 +29,19 @@
 
 static bool arg_publish = false;
 
-static int help(void) {
-        printf("%s [--publish]\n\n"
-               "Prepares host key and authorized keys for the initrd's ssh server.\n\n"
-               "     --publish    Tell the platform the host key's fingerprint, as prepared before\n"
-               "  -h --help       Show this help\n"
-               "     --version    Show the version\n",
-               program_invocation_short_name);
-        return 0;
-}
+static const char usage[] = "scaleway-sshd [--publish]\n\n"
+                            "Prepares host key and authorized keys for the initrd's ssh server.";
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_PUBLISH };
-        static const struct option options[] = {
-                { "publish", no_argument, NULL, ARG_PUBLISH },
-                { "help",    no_argument, NULL, 'h'         },
-                { "version", no_argument, NULL, ARG_VERSION },
-                {}
+        const ProgramOption options[] = {
+                { "publish", NULL, take_flag, &arg_publish,
+                  "Tell the platform the host key's fingerprint, as prepared before" },
         };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_PUBLISH:
-                        arg_publish = true;
-                        break;
-                case 'h':
-                        return help();
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help.");
-                }
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (optind < argc)
                 return log_error_errno(EINVAL, "This program takes no arguments.");
 

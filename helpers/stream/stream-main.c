@@ -17,6 +17,7 @@
 #include "download.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "parse-util.h"
 #include "progress.h"
 #include "space.h"
@@ -49,116 +50,68 @@ typedef struct Stream {
         Progress progress;
 } Stream;
 
-static void help(void) {
-        printf("%s [OPTION...] URL DIRECTORY\n"
-               "%s --file [OPTION...] URL FILE\n"
-               "%s --check [OPTION...] URL\n"
-               "\n"
-               "Download a tar archive and unpack it into a directory, which must be empty.\n"
-               "\n"
-               "     --file                Download one file, as it is\n"
-               "     --check               Download nothing, see whether the server has it\n"
-               "     --sha256=HEX          Checksum of the download\n"
-               "     --signature=URL       Signature of the download, made by \"openssl dgst -sha256 -sign\"\n"
-               "     --key=FILE            Public key for it (PEM, RSA or ECDSA)\n"
-               "     --ca=FILE             Certificate authorities to trust, instead of the system's (PEM)\n"
-               "     --timeout=SECONDS     How long to try without success (default: 120)\n"
-               "     --progress=SECONDS    Between two messages, 0: none (default: 2 on a terminal, else 10)\n"
-               "     --max-entries=N       Entries that the archive may have (default: %u)\n"
-               "  -h --help                Show this help\n"
-               "     --version             Show the version\n",
-               program_invocation_short_name, program_invocation_short_name, program_invocation_short_name, TAR_ENTRIES_MAX);
-}
+static const char usage[] = "scaleway-stream [OPTION...] URL DIRECTORY\n"
+                            "scaleway-stream --file [OPTION...] URL FILE\n"
+                            "scaleway-stream --check [OPTION...] URL\n\n"
+                            "Download a tar archive and unpack it into a directory, which must be empty.";
 
-static int parse_seconds(const char *option, const char *s, unsigned least, usec_t *ret) {
+static int parse_seconds(const char *name, const char *value, void *target) {
+        usec_t *usec = target;
         unsigned seconds;
 
-        if (parse_unsigned(s, &seconds) < 0 || seconds < least || seconds > 24 * 3600)
-                return log_error_errno(EINVAL, "--%s= wants a number of seconds from %u to 86400.", option, least);
+        if (take_seconds(name, value, &seconds) < 0)
+                return -EINVAL;
+        /* Between two messages there may be none, but a try takes some time. */
+        if (usec == &arg_timeout && seconds == 0)
+                return log_error_errno(EINVAL, "--%s= takes a number of seconds from 1 on.", name);
 
-        *ret = seconds * USEC_PER_SEC;
+        *usec = seconds * USEC_PER_SEC;
         return 0;
 }
 
-enum {
-        ARG_VERSION = 0x100,
-        ARG_FILE,
-        ARG_CHECK,
-        ARG_SHA256,
-        ARG_SIGNATURE,
-        ARG_KEY,
-        ARG_CA,
-        ARG_TIMEOUT,
-        ARG_PROGRESS,
-        ARG_MAX_ENTRIES
-};
+static int parse_sha256(const char *name, const char *value, void *target) {
+        (void) target;
+        arg_sha256 = empty_to_null(value);
+        if (arg_sha256 && !sha256_hex_is_valid(arg_sha256))
+                return log_error_errno(EINVAL, "--%s= takes %u hexadecimal digits.", name, SHA256_HEX_LENGTH);
 
-static int parse_option(int c, const char *value) {
-        switch (c) {
-        case ARG_FILE:
-                arg_file = true;
-                return 0;
-        case ARG_CHECK:
-                arg_check = true;
-                return 0;
-        case ARG_SHA256:
-                arg_sha256 = empty_to_null(value);
-                if (arg_sha256 && !sha256_hex_is_valid(arg_sha256))
-                        return log_error_errno(EINVAL, "--sha256= wants %u hexadecimal digits.", SHA256_HEX_LENGTH);
-                return 0;
-        case ARG_SIGNATURE:
-                arg_signature = empty_to_null(value);
-                return 0;
-        case ARG_KEY:
-                arg_key = empty_to_null(value);
-                return 0;
-        case ARG_CA:
-                arg_ca = empty_to_null(value);
-                return 0;
-        case ARG_TIMEOUT:
-                return parse_seconds("timeout", value, 1, &arg_timeout);
-        case ARG_PROGRESS:
-                return parse_seconds("progress", value, 0, &arg_progress);
-        case ARG_MAX_ENTRIES:
-                if (parse_uint64(value, &arg_max_entries) < 0 || arg_max_entries == 0)
-                        return log_error_errno(EINVAL, "--max-entries= wants a number that is not 0.");
-                return 0;
-        default:
-                return log_error_errno(EINVAL, "Unknown option, see --help.");
-        }
+        return 0;
 }
 
-/* An empty value is none: a unit gives all options and leaves some empty. */
-static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "help",        no_argument,       NULL, 'h'             },
-                { "version",     no_argument,       NULL, ARG_VERSION     },
-                { "file",        no_argument,       NULL, ARG_FILE        },
-                { "check",       no_argument,       NULL, ARG_CHECK       },
-                { "sha256",      required_argument, NULL, ARG_SHA256      },
-                { "signature",   required_argument, NULL, ARG_SIGNATURE   },
-                { "key",         required_argument, NULL, ARG_KEY         },
-                { "ca",          required_argument, NULL, ARG_CA          },
-                { "timeout",     required_argument, NULL, ARG_TIMEOUT     },
-                { "progress",    required_argument, NULL, ARG_PROGRESS    },
-                { "max-entries", required_argument, NULL, ARG_MAX_ENTRIES },
-                {}
-        };
-        int c, r;
+static int parse_max_entries(const char *name, const char *value, void *target) {
+        (void) target;
+        if (parse_uint64(value, &arg_max_entries) < 0 || arg_max_entries == 0)
+                return log_error_errno(EINVAL, "--%s= takes a number that is not 0.", name);
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                if (c == 'h') {
-                        help();
-                        return 0;
-                }
-                if (c == ARG_VERSION) {
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                }
-                r = parse_option(c, optarg);
-                if (r < 0)
-                        return r;
-        }
+        return 0;
+}
+
+static int parse_argv(int argc, char *argv[]) {
+        const ProgramOption options[] = {
+                { "file", NULL, take_flag, &arg_file,
+                  "Download one file, as it is" },
+                { "check", NULL, take_flag, &arg_check,
+                  "Download nothing, see whether the server has it" },
+                { "sha256", "HEX", parse_sha256, NULL,
+                  "Checksum of the download" },
+                { "signature", "URL", take_string_or_null, &arg_signature,
+                  "Signature of the download, made by \"openssl dgst -sha256 -sign\"" },
+                { "key", "FILE", take_string_or_null, &arg_key,
+                  "Public key for it (PEM, RSA or ECDSA)" },
+                { "ca", "FILE", take_string_or_null, &arg_ca,
+                  "Certificate authorities to trust, instead of the system's (PEM)" },
+                { "timeout", "SECONDS", parse_seconds, &arg_timeout,
+                  "How long to try without success (default: 120)" },
+                { "progress", "SECONDS", parse_seconds, &arg_progress,
+                  "Between two messages, 0: none (default: 2 on a terminal, else 10)" },
+                { "max-entries", "N", parse_max_entries, NULL,
+                  "Entries that the archive may have, see scaleway-stream(8) for how many else" },
+        };
+        int r;
+
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
 
         if (arg_check && (arg_file || argc - optind != 1))
                 return log_error_errno(EINVAL, "--check expects a URL, see --help.");

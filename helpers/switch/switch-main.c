@@ -19,6 +19,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "nbd-script.h"
 #include "paths.h"
 #include "string-util.h"
@@ -27,15 +28,14 @@
 
 static const char *arg_init = NULL;
 
-static const char help_text[] =
-                " INIT\n\n"
-                "Checks that INIT can be started on the root file system and hands it over to\n"
-                "initrd-switch-root.service.\n\n";
+static const char usage[] = "scaleway-switch INIT\n\n"
+                            "Checks that INIT can be started on the root file system and hands it over to\n"
+                            "initrd-switch-root.service.";
 
 static int parse_argv(int argc, char *argv[]) {
         int r;
 
-        r = parse_standard_options(argc, argv, help_text);
+        r = program_options_parse(argc, argv, usage, NULL, 0);
         if (r <= 0)
                 return r;
         if (argc - optind != 1)

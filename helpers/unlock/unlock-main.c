@@ -16,6 +16,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "parse-util.h"
 #include "paths.h"
 #include "root-command.h"
@@ -36,58 +37,42 @@ static bool arg_boot = false;
 static const char *arg_device = NULL;
 static const char *arg_name = NULL;
 
-static void help(void) {
-        printf("%s [OPTION...] DEVICE NAME\n"
-               "\n"
-               "Ask for the passphrase of the LUKS volume DEVICE and make /dev/mapper/NAME of it.\n"
-               "\n"
-               "     --boot                The boot waits for it: tell who logs in, and say that\n"
-               "                           it goes on\n"
-               "     --tries=N             Give up after so many passphrases, default %u\n"
-               "     --start=UNIT          If this unit is part of the boot, start it before, whatever\n"
-               "                           it waits for\n"
-               "  -h --help                Show this help\n"
-               "     --version             Show the version\n",
-               program_invocation_short_name, arg_tries);
+static const char usage[] = "scaleway-unlock [OPTION...] DEVICE NAME\n\n"
+                            "Ask for the passphrase of the LUKS volume DEVICE and make /dev/mapper/NAME of it.";
+
+static int parse_tries(const char *name, const char *value, void *target) {
+        (void) target;
+        if (parse_unsigned(value, &arg_tries) < 0 || arg_tries == 0 || arg_tries > TRIES_MAX)
+                return log_error_errno(EINVAL, "--%s= takes a number from 1 to %u.", name, TRIES_MAX);
+
+        return 0;
+}
+
+static int parse_start(const char *name, const char *value, void *target) {
+        (void) target;
+        if (arg_n_start >= START_MAX)
+                return log_error_errno(E2BIG, "Too many --%s=.", name);
+
+        arg_start[arg_n_start++] = value;
+        return 0;
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_BOOT, ARG_TRIES, ARG_START };
-        static const struct option options[] = {
-                { "help",    no_argument,       NULL, 'h'         },
-                { "version", no_argument,       NULL, ARG_VERSION },
-                { "boot",    no_argument,       NULL, ARG_BOOT    },
-                { "tries",   required_argument, NULL, ARG_TRIES   },
-                { "start",   required_argument, NULL, ARG_START   },
-                {}
+        const ProgramOption options[] = {
+                { "boot", NULL, take_flag, &arg_boot,
+                  "The boot waits for it: tell who logs in, and say that\n"
+                  "it goes on" },
+                { "tries", "N", parse_tries, NULL,
+                  "Give up after so many passphrases, default 3" },
+                { "start", "UNIT", parse_start, NULL,
+                  "If this unit is part of the boot, start it before, whatever\n"
+                  "it waits for" },
         };
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        help();
-                        return 0;
-                case ARG_VERSION:
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                case ARG_BOOT:
-                        arg_boot = true;
-                        break;
-                case ARG_TRIES:
-                        if (parse_unsigned(optarg, &arg_tries) < 0 || arg_tries == 0 || arg_tries > TRIES_MAX)
-                                return log_error_errno(EINVAL, "--tries= takes a number from 1 to %u.", TRIES_MAX);
-                        break;
-                case ARG_START:
-                        if (arg_n_start >= START_MAX)
-                                return log_error_errno(E2BIG, "Too many --start=.");
-                        arg_start[arg_n_start++] = optarg;
-                        break;
-                default:
-                        /* getopt_long() has said what is wrong. */
-                        return -EINVAL;
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         if (argc - optind != 2)
                 return log_error_errno(EINVAL, "Expected a device and a name, see --help.");
 

@@ -13,6 +13,7 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
+#include "program-options.h"
 #include "string-util.h"
 #include "user-data.h"
 
@@ -33,24 +34,15 @@ static const char *arg_file = NULL;
 static bool arg_delete = false;
 static unsigned arg_timeout = TIMEOUT_DEFAULT;
 
-static void help(FILE *f) {
-        fprintf(f,
-                "%s [KEY]\n"
-                "%s KEY VALUE\n"
-                "%s --file=FILE KEY\n"
-                "%s --delete KEY\n\n"
-                "Reads, sets and deletes the user data of this server.\n\n"
-                "     --file=FILE        Take the value from a file; \"-\" is standard input\n"
-                "     --delete           Delete KEY\n"
-                "     --timeout=SECONDS  How long to try (default: %u)\n"
-                "  -h --help             Show this help\n"
-                "     --version          Show the version\n",
-                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-                program_invocation_short_name, TIMEOUT_DEFAULT);
-}
+static const char usage[] = "scw-userdata [KEY]\n"
+                            "scw-userdata KEY VALUE\n"
+                            "scw-userdata --file=FILE KEY\n"
+                            "scw-userdata --delete KEY\n\n"
+                            "Reads, sets and deletes the user data of this server. What begins with '-' and is no\n"
+                            "option comes after '--'.";
 
 static int usage_error(void) {
-        help(stderr);
+        (void) fprintf(stderr, "%s\n", usage);
         return -EINVAL;
 }
 
@@ -69,40 +61,19 @@ static int parse_positional(int n, char *argv[]) {
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "file",    required_argument, NULL, 'f' },
-                { "delete",  no_argument,       NULL, 'd' },
-                { "timeout", required_argument, NULL, 't' },
-                { "help",    no_argument,       NULL, 'h' },
-                { "version", no_argument,       NULL, 'V' },
-                {}
+        const ProgramOption options[] = {
+                { "file", "FILE", take_string, &arg_file,
+                  "Take the value from a file; \"-\" is standard input" },
+                { "delete", NULL, take_flag, &arg_delete,
+                  "Delete KEY" },
+                { "timeout", "SECONDS", take_seconds, &arg_timeout,
+                  "How long to try" },
         };
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'f':
-                        arg_file = optarg;
-                        break;
-                case 'd':
-                        arg_delete = true;
-                        break;
-                case 't':
-                        r = parse_timeout_option(optarg, &arg_timeout);
-                        if (r < 0)
-                                return r;
-                        break;
-                case 'h':
-                        help(stdout);
-                        return 0;
-                case 'V':
-                        puts(PROJECT_VERSION " (" BUILD_COMMIT ")");
-                        return 0;
-                default:
-                        return log_error_errno(EINVAL, "Unknown option, see --help; what begins with '-' and is none "
-                                                       "comes after '--'.");
-                }
-
+        r = program_options_parse(argc, argv, usage, options, ELEMENTSOF(options));
+        if (r <= 0)
+                return r;
         return parse_positional(argc - optind, argv + optind);
 }
 
