@@ -42,15 +42,15 @@ EXIT_SKIP = 77
 MESON_LOAD = 0.5
 MESON_PROCESSES = 4 * (os.cpu_count() or 1)
 BEHIND_TIMEOUT = 3600  # s; of what gets only what others leave
-# Builds of the build tier: name → compiler, options of meson, suites that are run in it.
+# Builds of the build tier: name → compiler, options of meson, suites that are run in it, which takes longer than all else.
 BUILDS = {
     "gcc": ("gcc", ["-Dwerror=true"], []),
-    "clang": ("clang", ["-Dwerror=true", "-Dman=disabled"], []),
     "sanitizers": (
         "gcc",
         ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dman=disabled", "-Dwerror=false"],
         ["unit", "fuzz"],
     ),
+    "clang": ("clang", ["-Dwerror=true", "-Dman=disabled"], []),
 }
 
 
@@ -288,7 +288,7 @@ def run_meson(tier, wanted, report, builder):
 # Contract checks: an executable in the tier's folder
 
 
-def run_script(tier, report, builder, image, behind=False):
+def run_script(tier, report, builder, image):
     script = os.path.join(TESTS, tier, "run")
     name = f"{tier}/run"
     if not os.access(script, os.X_OK):
@@ -306,7 +306,7 @@ def run_script(tier, report, builder, image, behind=False):
             return
     log = log_path(name)
     start = time.monotonic()
-    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log, timeout=BEHIND_TIMEOUT, behind=behind)
+    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log, timeout=BEHIND_TIMEOUT, behind=True)
     status = PASS if code == 0 else SKIP if code == EXIT_SKIP else FAIL
     why = f"exit status {code}\n{last_lines(log)}"
     report.add(Result(name, status, time.monotonic() - start, why, log))
@@ -334,7 +334,7 @@ class Image(Once):
 
 def report_image(report, image):
     status, why, log, seconds = image.get()
-    report.add(Result("image/build", status, seconds, why, log))
+    report.add(Result(IMAGE, status, seconds, why, log))
 
 
 def compile_in_image(compiler, report):
@@ -500,50 +500,42 @@ def list_names(tier):
         stems = sorted(os.path.splitext(os.path.basename(p))[0] for p in paths)
         return [f"{tier}/{stem}" for stem in stems if stem != "fuzz-main"]
     if tier == "image":
-        names = ["image/build"] + [f"image/compile-{compiler}" for compiler in IMAGE_COMPILERS]
-        return names + (["image/run"] if os.path.exists(os.path.join(TESTS, "image", "run")) else [])
+        return [IMAGE, *(f"image/compile-{compiler}" for compiler in IMAGE_COMPILERS)]
     return [f"{tier}/run"]
 
 
-def tasks(tiers, wanted, report, builder, image):
-    """What is to be done, in the order in which it is begun as far as there is room: what others need first, then the tests of the
-    server, beside which the rest is done."""
-    first, beside, last = [], [], []
-    image_needed, builder_needed = False, False
-    for tier in tiers:
-        # Do not build for a tier that has nothing to run.
-        if not any(wanted(name) for name in list_names(tier)):
-            continue
-        if tier == "build":
-            first += build_tasks(wanted, report, builder)
-        elif tier in MESON_TIERS:
-            builder_needed = True
+def tier_tasks(tier, wanted, report, builder, image):
+    if tier == "build":
+        yield from build_tasks(wanted, report, builder)
+    elif tier in MESON_TIERS:
+        if any(wanted(name) for name in list_names(tier)):
             # meson is to meet no other meson in the same folder.
-            after = [GCC, *(task.name for task in beside)]
-            beside.append(schedule.Task(tier, lambda tier=tier: run_meson(tier, wanted, report, builder), after, MESON_LOAD))
-        elif tier in PYTHON_TIERS:
-            before = [IMAGE] if tier == "vm" else []
-            image_needed |= tier == "vm"
-            for test in python_tests(tier):
-                if wanted(test.name):
-                    last.append(schedule.Task(test.name, lambda test=test: run_python(test, report, image), before, test.load))
-        elif tier == "image":
-            image_needed |= wanted("image/build")
-            for compiler in IMAGE_COMPILERS:
-                if wanted(f"image/compile-{compiler}"):
-                    last.append(schedule.Task(f"image/compile-{compiler}", lambda c=compiler: compile_in_image(c, report), [IMAGE], behind=True))
-            if wanted("image/run"):
-                last.append(schedule.Task("image/run", lambda: run_script("image", report, builder, image), [IMAGE]))
-        else:
-            image_needed |= tier in TREE_TIERS
-            builder_needed |= tier in BUILD_TIERS
-            last.append(schedule.Task(f"{tier}/run", lambda tier=tier: run_script(tier, report, builder, image, behind=True), [GCC, IMAGE], behind=True))
-    if image_needed:
-        told = "image" in tiers and wanted("image/build")
-        first.insert(0, schedule.Task(IMAGE, (lambda: report_image(report, image)) if told else image.get))
-    if builder_needed and not any(task.name == GCC for task in first):
-        first.insert(0, schedule.Task(GCC, builder.get))
-    return first + beside + last
+            after = [GCC, *MESON_TIERS[: MESON_TIERS.index(tier)]]
+            yield schedule.Task(tier, lambda: run_meson(tier, wanted, report, builder), after, MESON_LOAD)
+    elif tier in PYTHON_TIERS:
+        for test in python_tests(tier):
+            if wanted(test.name):
+                yield schedule.Task(test.name, lambda test=test: run_python(test, report, image), [IMAGE] if tier == "vm" else [], test.load)
+    elif tier == "image":
+        if wanted(IMAGE):
+            yield schedule.Task(IMAGE, lambda: report_image(report, image))
+        for compiler in IMAGE_COMPILERS:
+            if wanted(f"image/compile-{compiler}"):
+                yield schedule.Task(f"image/compile-{compiler}", lambda c=compiler: compile_in_image(c, report), [IMAGE], behind=True)
+    elif wanted(f"{tier}/run"):
+        after = [GCC] * (tier in BUILD_TIERS) + [IMAGE] * (tier in TREE_TIERS)
+        yield schedule.Task(f"{tier}/run", lambda: run_script(tier, report, builder, image), after, behind=True)
+
+
+def tasks(tiers, wanted, report, builder, image):
+    """What is to be done, in the order in which it is begun as far as there is room: first what others wait for, be it wanted by itself or not,
+    and last the tests of the server, beside which the rest is done."""
+    found = [task for tier in tiers for task in tier_tasks(tier, wanted, report, builder, image)]
+    makers = {IMAGE: image.get, GCC: builder.get}
+    for name, make in makers.items():
+        if any(name in task.after for task in found) and not any(name == task.name for task in found):
+            found.append(schedule.Task(name, make))
+    return sorted(found, key=lambda task: list(makers).index(task.name) if task.name in makers else len(makers))
 
 
 def default_jobs():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What lib/schedule.py has go on beside what.
+"""What lib/schedule.py has go on beside what, and of what the runner makes tasks.
 
 Usage: test-schedule.py [unittest arguments]
 """
@@ -10,17 +10,15 @@ import pathlib
 import subprocess
 import sys
 import threading
+import types
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import runner
 import schedule
 from schedule import Task
 
 LIMIT = 20  # s
-
-
-def names(tasks):
-    return [task.name for task in tasks]
 
 
 class Choose(unittest.TestCase):
@@ -111,6 +109,30 @@ class Run(unittest.TestCase):
         argv = schedule.behind([sys.executable, "-c", script])
         output = subprocess.run(argv, start_new_session=True, capture_output=True, text=True, check=True, timeout=LIMIT)
         self.assertEqual((output.stdout, output.stderr), (f"{os.nice(0) + schedule.NICENESS} True\n", ""))
+
+
+class OfTheRunner(unittest.TestCase):
+    """What tests/run does of which tiers; nothing is run."""
+
+    def tasks(self, tiers, pattern=""):
+        once = types.SimpleNamespace(get=None)
+        return {task.name: task for task in runner.tasks(tiers, lambda name: pattern in name, None, once, once)}
+
+    def test_what_others_wait_for_comes_first(self):
+        for tiers, first in ((["vm"], ["image/build"]), (["unit"], ["build/gcc"]), (runner.TIERS, ["image/build", "build/gcc"])):
+            found = self.tasks(tiers)
+            self.assertEqual(list(found)[: len(first)], first)
+            for task in found.values():
+                self.assertFalse({name for name in task.after if name in first} - found.keys(), task.name)
+        self.assertEqual(list(self.tasks(["controlplane", "vm"], "controlplane/"))[0].split("/")[0], "controlplane")
+
+    def test_nothing_is_left_out(self):
+        listed = {name for tier in runner.TIERS if tier not in runner.MESON_TIERS for name in runner.list_names(tier)}
+        self.assertEqual(listed | set(runner.MESON_TIERS), set(self.tasks(runner.TIERS)))
+
+    def test_load(self):
+        loads = {task.load for task in self.tasks(["vm"]).values()}
+        self.assertTrue(1.0 in loads and min(loads) > 0 and max(loads) == 1.0, loads)
 
 
 if __name__ == "__main__":
