@@ -65,6 +65,7 @@ def test_booted_is_the_hosts(bench):
     vm.leave_shell()
     vm.wait_for(LOGIN, 120, prompt)
     equal(bench.final_states(), STATES, "states after a soft reboot")
+    vm.login(since=prompt)
     equal(supervisor(vm), pid, "the process that looks after the link, after a soft reboot")
     load = Load(vm)
     kill_server(bench, load, 1)
