@@ -115,7 +115,7 @@ def test_all_that_may_happen(bench):
     bench.wait_booted()
     pid, address, network = supervisor(vm), bench.first_nic.address, bench.network
     # All that is called while the root is away is in memory.
-    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1; networkctl --no-pager status eth0; networkctl --help")
+    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1; networkctl --no-pager status eth0")
     before = memory(vm, pid)
     load = Load(vm)
     silent = "the server's machine does not answer"
