@@ -115,7 +115,7 @@ def test_all_that_may_happen(bench):
     bench.wait_booted()
     pid, address, network = supervisor(vm), bench.first_nic.address, bench.network
     # All that is called while the root is away is in memory.
-    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1; networkctl --no-pager status eth0")
+    vm.run("ip address show dev eth0; sysctl -w net.ipv4.conf.all.promote_secondaries=1")
     before = memory(vm, pid)
     load = Load(vm)
     silent = "the server's machine does not answer"
@@ -128,18 +128,13 @@ def test_all_that_may_happen(bench):
     seen["cable"] = away_and_back(load, lambda: network.link(0, False), lambda: network.link(0, True), silent)
     load.next_write(time.monotonic() - vm.started)
     seen["packets dropped"] = away_and_back(load, lambda: network.blackhole(bench.server.host), lambda: network.blackhole(bench.server.host, False), silent)
-    # The DHCP server has another address for it, and the host's networkd takes that.
-    place, other = load.place, "10.42.0.77"
-    network.change_address(0, other)
-    vm.run("networkctl renew eth0")
-    wait_until(lambda: f"inet {other}/" in vm.run("ip -4 address show dev eth0"), 30, "the other address")
+    # By hand: the host's networkd keeps the one that it has, whatever the DHCP server says. For a client that does not see 41_host_network.
+    place = load.place
+    vm.run(f"ip address add 10.42.0.77/24 dev eth0; ip address del {address}/24 dev eth0")
     changed = time.monotonic()
-    print(vm.run("ip -4 address show dev eth0"), record(vm), network.dhcp_log(0)[-2500:])
-    print("by hand:", vm.run(f"ip address del {address}/24 dev eth0", ok=None))
-    print(vm.run("ip -4 address show dev eth0; ip route"))
     load.wait_log("is up again", DETECT + AGAIN, place)
     seen["source address"] = round(load.seconds_after(changed), 1)
-    equal(record(vm)["path"]["address"], f"{other}/24", "the path that is kept")
+    equal(record(vm)["path"]["address"], "10.42.0.77/24", "the path that is kept")
     # A person takes it down, until that is noticed, and up again.
     seen["NIC down and up"] = away_and_back(load, lambda: vm.run("ip link set eth0 down"), lambda: vm.run("ip link set eth0 up"), "")
     # Nobody brings it back, so the supervisor does.
