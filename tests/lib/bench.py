@@ -200,6 +200,20 @@ class Bench:
         self._stack.callback(self.vm.kill)
         return self.vm
 
+    def resume(self, memory_file, nbd, initrd=None, memory=1024):
+        """In the place of boot(): a server with one NIC goes on where vm.save() left it, with the disk of that moment. Its network, NBD server
+        and control plane are new ones at the same addresses, so its connections are broken."""
+        self._boots += 1
+        self._start_network(["dhcp"], ())
+        uri = self._start_nbd(nbd)
+        self._start_controlplane()
+        self.controlplane.set_document(documents.server(uri, (), private_ip=self.first_nic.address))
+        initrd = self.parts.initrd_lean if initrd == "lean" else self.parts.initrd
+        self.vm = VM(self.network, self.folder, self.parts.kernel, initrd, BASE_CMDLINE, memory=memory,
+                     extra=["-incoming", f"file:{memory_file}"], echo=self.echo, number=self._boots)
+        self._stack.callback(self.vm.kill)
+        return self.vm.resumed()
+
     @property
     def first_nic(self):
         """The bridge through which the server reaches the platform."""

@@ -7,6 +7,7 @@ was told, and what then lies on the disk.
     server.goes_down("poweroff", "middle")      # fails if it does not, or takes long, or leaves something behind"""
 
 import dataclasses
+import json
 import os
 import random
 import shutil
@@ -143,6 +144,22 @@ class Server:
         self._listen()
         self._write()
         return self
+
+    def save(self, folder):
+        """After boot(), in its place: memory and disk as they are now, for resume()."""
+        os.makedirs(folder)
+        self.vm.save(os.path.join(folder, "memory"))
+        self.bench.server.stop()
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.bench.disk, os.path.join(folder, "disk")], check=True)
+
+    def resume(self, folder):
+        """In the place of boot(): what save() kept. The storage server's connection is a dead one, and has been mended when this returns."""
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", os.path.join(folder, "disk"), self.bench.disk], check=True)
+        self.bench.resume(os.path.join(folder, "memory"), self.nbd_kind, self.initrd)
+        self._listen()
+        self._write()
+        status = json.loads(self.vm.run("/run/initramfs/usr/bin/scaleway-nbd status --json"))[0]
+        check(status["link"] == "up" and status["reconnects"] > 0, f"the link was lost and is up: {status}")
 
     def _write(self):
         vm = self.vm

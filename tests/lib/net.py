@@ -35,6 +35,7 @@ class Bridge:
         self.name = f"br{index}"
         self.tap = f"tap{index}"
         self.mac = f"52:54:00:42:00:{index + 16:02x}"
+        self.host_mac = f"52:54:00:42:01:{index + 16:02x}"  # the same each time, for a server that is resumed
         self.prefix = f"10.{42 + index}.0"
         self.host = f"{self.prefix}.1"
         self.address = f"{self.prefix}.10"
@@ -92,7 +93,7 @@ class Network:
         ]
         for b in self.bridges:
             script += [
-                f"ip link add {b.name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                f"ip link add {b.name} address {b.host_mac} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
                 f"ip link set {b.name} up",
                 f"ip addr add {b.host}/24 dev {b.name}",
                 f"ip addr add {b.host6}/64 dev {b.name} nodad",

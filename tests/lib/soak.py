@@ -82,6 +82,8 @@ def main():
         words = f"with --ends: {what}, of {' '.join(known)} (default: {','.join(usual)})"
         parser.add_argument(f"--{name}", type=listed(known), default=usual, metavar="A,B", help=words)
     parser.add_argument("-j", "--jobs", type=int, default=runner.default_jobs(), help="with --ends: VMs at a time (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true",
+                        help="with --ends: boot each server a few times only; all ends begin from its memory and disk of then")  # fmt: skip
     parser.add_argument("--cmdline", default="", help="more words for the kernel command line")
     parser.add_argument("--nbd", default="nbdkit", help="NBD server (default: %(default)s)")
     parser.add_argument("--lean", action="store_true", help="use the lean initrd")

@@ -15,7 +15,7 @@ import threading
 import time
 
 import cpio
-from process import Child, need
+from process import Child, need, wait_until
 
 CONSOLE = "ttyS0"
 PROBE_DEVICE = "/dev/ttyS1"
@@ -110,7 +110,7 @@ class Console:
 
 class VM:
     def __init__(self, network, folder, kernel, initrd, cmdline, memory=1024, extra=(), echo=None, number=0):
-        """extra: more QEMU arguments. echo: function that takes console bytes as they come."""
+        """extra: more QEMU arguments. echo: function that takes console bytes as they come. See resumed() for one that was saved."""
         self.qemu = os.environ.get("SCALEWAY_QEMU", "qemu-system-x86_64")
         need(self.qemu)
         self.network = network
@@ -212,6 +212,25 @@ class VM:
         if "error" in answer:
             raise Ended(f"QMP {command}: {answer['error']['desc']}\n{self.child.output()[-2000:]}")
         return answer["return"]
+
+    # What it is at a moment, kept for later
+
+    def save(self, path, timeout=120):
+        """Stops it for good, and keeps memory and devices in a file."""
+        self.qmp("stop")
+        self.qmp("migrate", uri=f"file:{path}")
+        wait_until(lambda: self.qmp("query-migrate").get("status") in ("completed", "failed"), timeout, "the memory in a file")
+        if self.qmp("query-migrate")["status"] != "completed":
+            raise Ended(f"the memory could not be saved: {self.qmp('query-migrate')}")
+        self.kill()
+
+    def resumed(self):
+        """To be called of one with -incoming among its arguments: the shell that was left there is there again."""
+        # It was stopped when it was saved, and still is.
+        wait_until(lambda: self.qmp("query-status")["status"] == "paused", 60, "server from a file", self.child)
+        self.qmp("cont")
+        self._logged_in = True
+        return self
 
     # Console
 
