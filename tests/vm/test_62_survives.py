@@ -22,19 +22,6 @@ AGAIN = 5  # s until it goes on after that, and after the server's return when t
 STATUS = "/run/initramfs/usr/bin/scaleway-nbd"
 
 
-def record(vm, index=0):
-    return json.loads(vm.read(f"/run/scaleway/nbd/{index}.json"))
-
-
-def supervisor(vm, index=0):
-    """The process as those look for it who must not end it."""
-    pid = vm.run(f"pgrep -f '@xnbd-client.*/dev/nbd{index}'").strip()
-    equal(record(vm, index)["pid"], int(pid), "the record names the supervisor")
-    equal(vm.read(f"/run/sendsigs.omit.d/nbd{index}.pid").strip(), pid, "so does /run/sendsigs.omit.d")
-    equal(vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "oom_score_adj")
-    return pid
-
-
 def replaced(bench, vm):
     """A supervisor that is killed has another one in its place, which the server does not notice, and which no longer needs the initrd.
     Returns its number."""
