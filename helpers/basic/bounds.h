@@ -206,6 +206,8 @@
 #define EXIT_POLL_USEC (20 * USEC_PER_MSEC)       /* between two looks at processes, where the kernel has no descriptors of them (before 5.3), or poll() fails */
 #define EXIT_SWAPS_MAX 65536U                     /* of /proc/swaps; a line each */
 #define EXIT_DEVICE_ROUNDS_MAX 8U                 /* devices on devices: what is free may be so only after what is on it */
+#define EXIT_DEVICES_ROUNDS_MAX 16U               /* looks at what is left of loop devices and arrays, one on the other */
+#define EXIT_STOP_USEC (5 * USEC_PER_SEC)         /* for one of them */
 #define EXIT_MOUNTINFO_MAX (16U << 20)            /* container hosts have thousands of mounts */
 #define EXIT_MOUNTS_MAX 1024U                     /* at a time */
 #define EXIT_MOUNT_ROUNDS_MAX 32U                 /* so many times that */

@@ -18,8 +18,6 @@ BOUND = re.compile(r"_(MAX|LIMIT|TIMEOUT|USEC|SEC|SECONDS|MS|WAIT|PAUSE|AFTER|TR
                    r"^(DEADLINE|TIMEOUT|PAUSE|TRIES|LIMIT)$|_(MAX|TIMEOUT)_")  # fmt: skip
 # No bounds: the size of a table, of what random numbers are taken from, of a slice of a wait that has its own end; microseconds of a second.
 OTHER = {"OPTION_CHOICES_MAX", "OPTIONS_MAX", "UNBIASED_MAX", "SLICE_USEC"}
-# Whose bounds are still beside its code.
-NOT_YET = {"exit-devices.c"}
 
 
 def sources():
@@ -29,7 +27,7 @@ def sources():
 class Bounds(unittest.TestCase):
     def test_all_are_there(self):
         for path in sources():
-            if path == HEADER or path.name in NOT_YET:
+            if path == HEADER:
                 continue
             for name in DEFINE.findall(path.read_text()):
                 if BOUND.search(name) and name not in OTHER:
