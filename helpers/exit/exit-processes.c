@@ -8,6 +8,7 @@
 #include "exit-processes.h"
 #include "fd-util.h"
 #include "fileio.h"
+#include "nbd-record.h"
 #include "parse-util.h"
 #include "string-util.h"
 
@@ -137,11 +138,7 @@ void processes_continue_ancestors(void) {
         signal_ancestors(SIGCONT);
 }
 
-bool process_is_supervisor(uint64_t pid) {
-        return pid > 1 && pid <= INT32_MAX && is_named((pid_t) pid, "@xnbd-client");
-}
-
 void processes_end_supervisor(pid_t pid) {
-        if (pid > 1 && process_is_supervisor((uint64_t) pid))
+        if (pid > 1 && nbd_process_is_supervisor((uint64_t) pid))
                 (void) kill(pid, SIGKILL);
 }

@@ -17,9 +17,5 @@ void processes_stop_ancestors(void);
 /* Lets them go on, as nothing came of it. */
 void processes_continue_ancestors(void);
 
-/* True if the process that a record names lives and is a supervisor of an NBD volume, root's and called "@xnbd-client": when
- * that one has ended, another one may have got its number. */
-bool process_is_supervisor(uint64_t pid);
-
-/* Ends the process if it is one. */
+/* Ends the process if it is a supervisor of an NBD volume (nbd-record.h). */
 void processes_end_supervisor(pid_t pid);

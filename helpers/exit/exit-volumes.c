@@ -33,7 +33,7 @@ static void read_volume(unsigned index, ExitVolume *v) {
                 return;
 
         v->link = record.link;
-        v->supervisor = process_is_supervisor(record.pid) ? (pid_t) record.pid : 0;
+        v->supervisor = nbd_record_is_supervised(&record) ? (pid_t) record.pid : 0;
         v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;

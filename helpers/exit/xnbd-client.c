@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands in for xnbd-client, which the old initrd left in /run/initramfs/usr/sbin: images and their scripts attach, check and detach
- * volumes with it. The kernel has the connection now, and no process has to stay. */
+ * volumes with it. The kernel has the connection now, and what stays is a supervisor, see scaleway-nbd(8). */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,27 +8,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "applet.h"
 #include "attach.h"
 #include "detach.h"
-#include "exit-processes.h"
 #include "fd-util.h"
 #include "http-util.h"
 #include "log.h"
 #include "nbd-handshake.h"
 #include "nbd-record.h"
 #include "nbd-status.h"
+#include "paths.h"
+#include "shutdown-watch.h"
 #include "string-util.h"
+#include "supervisor-start.h"
 #include "xnbd-arguments.h"
 
 #define EXIT_FREE 2
 /* Between two tries it always were five seconds; one alone gets the time of a handshake. */
 #define TRY_USEC (5 * USEC_PER_SEC)
 #define FOR_EVER_USEC (3650 * 86400 * USEC_PER_SEC)
-/* How long I/O waits when the link is lost: with nothing that connects it again, not for ever. As scaleway-nbd(8). */
-#define DEAD_TIMEOUT_SEC 600U
 
 static int help(FILE *f, int status) {
         (void) fputs("xnbd-client [--blocksize N] [--retry N] [--exportname NAME] HOST PORT DEVICE\n"
@@ -58,7 +59,7 @@ static int open_status(const XnbdArguments *a, unsigned *ret_index, NbdStatus *r
 static uint64_t client_pid(unsigned index, const NbdStatus *s) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
 
-        if (nbd_record_read(index, &record) >= 0 && process_is_supervisor(record.pid))
+        if (nbd_record_read(index, &record) >= 0 && nbd_record_is_supervised(&record))
                 return record.pid;
 
         return s->pid;
@@ -79,13 +80,26 @@ static int check(const XnbdArguments *a) {
         return 0;
 }
 
+/* Images detach the root as one of the last things of a shutdown, when it is mounted read-only, and that is to work on. */
+static bool is_shutdown(void) {
+        _cleanup_free_ char *mark = NULL;
+        _cleanup_(shutdown_watch_done) ShutdownWatch w = { .run_fd = -EBADF };
+        struct statvfs fs;
+
+        if (run_path(RUN_EXIT, &mark) >= 0 && access(mark, F_OK) >= 0)
+                return true;
+        if (shutdown_watch_open(&w) >= 0 && shutdown_watch_verb(&w) >= 0)
+                return true;
+        return statvfs("/", &fs) >= 0 && (fs.f_flag & ST_RDONLY);
+}
+
 static int detach(const XnbdArguments *a) {
         _cleanup_(nbd_status_done) NbdStatus s = {};
         unsigned index;
         int r;
 
         r = open_status(a, &index, &s);
-        return r < 0 ? r : detach_volume(index);
+        return r < 0 ? r : detach_volume(index, /* force= */ is_shutdown());
 }
 
 static int flush(const XnbdArguments *a) {
@@ -112,9 +126,20 @@ static int server_uri(const XnbdArguments *a, const XnbdServer *s, ExportUri *re
         return export_uri_parse(*ret_text, ret);
 }
 
+static void have_supervised(unsigned index, int link_fd) {
+        pid_t pid;
+        int r;
+
+        r = supervisor_start(index, link_fd, &pid);
+        if (r < 0)
+                log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", index);
+}
+
 static int attach_to(const XnbdArguments *a, const XnbdServer *s, unsigned index) {
+        _cleanup_(attached_done) Attached attached = { .fd = -EBADF };
         _cleanup_(export_uri_done) ExportUri uri = {};
         _cleanup_free_ char *text = NULL;
+        bool for_ever = a->tries == 0 && a->n_servers == 1;
         int r;
 
         r = server_uri(a, s, &uri, &text);
@@ -123,13 +148,16 @@ static int attach_to(const XnbdArguments *a, const XnbdServer *s, unsigned index
         if (r < 0)
                 return log_error_errno(r, "That is no server: address, port and name of the export make no URI.");
 
-        return attach_volume(&(AttachOptions) {
+        r = attach_volume_keep(&(AttachOptions) {
                 .index = index,
                 .uri_text = text,
                 .uri = &uri,
-                .timeout = a->tries == 0 ? FOR_EVER_USEC : MAX(a->tries * TRY_USEC, NBD_TRY_TIMEOUT_USEC),
-                .dead_timeout = DEAD_TIMEOUT_SEC,
-        });
+                .timeout = for_ever ? FOR_EVER_USEC : MAX(a->tries * TRY_USEC, NBD_TRY_TIMEOUT_USEC),
+                .dead_timeout = DEAD_TIMEOUT_OTHER_SEC,
+        }, &attached);
+        if (r >= 0 && attached.fd >= 0)
+                have_supervised(index, attached.fd);
+        return r;
 }
 
 static int attach(const XnbdArguments *a) {
@@ -146,13 +174,17 @@ static int attach(const XnbdArguments *a) {
                 return 0;
         }
 
-        r = -EINVAL;
-        for (size_t i = 0; i < a->n_servers; i++) {
-                r = attach_to(a, a->servers + i, index);
-                if (r >= 0)
-                        return 0;
+        /* With several servers "for ever" is one after the other, again and again. */
+        for (;; sleep_usec(TRY_USEC)) {
+                r = -EINVAL;
+                for (size_t i = 0; i < a->n_servers; i++) {
+                        r = attach_to(a, a->servers + i, index);
+                        if (r >= 0)
+                                return 0;
+                }
+                if (a->tries > 0)
+                        return r;
         }
-        return r;
 }
 
 static int print_size(const XnbdArguments *a) {
@@ -180,6 +212,10 @@ int xnbd_client_applet(int argc, char *argv[]) {
         _cleanup_free_ char *reason = NULL;
         XnbdArguments a;
         int r;
+
+        /* The supervisors that this program is as well have its name, for images to know them by. */
+        if (argc > 1 && streq(argv[1], "supervise"))
+                return nbd_applet(argc, argv);
 
         r = xnbd_arguments_parse(argc, argv, &a, &reason);
         if (r < 0) {

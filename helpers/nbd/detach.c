@@ -8,6 +8,7 @@
 #include "nbd-netlink.h"
 #include "nbd-record.h"
 #include "nbd-status.h"
+#include "nbd-use.h"
 
 /* Above what one try to reach the server may take. */
 #define DETACH_WAIT_USEC (15 * USEC_PER_SEC)
@@ -27,7 +28,19 @@ static void end_supervisor(unsigned index, int error) {
                 log_warning_errno(errno, "nbd%u: its supervisor cannot be ended, ignoring: %m", index);
 }
 
-int detach_volume(unsigned index) {
+static int check_use(unsigned index) {
+        int r;
+
+        r = nbd_device_in_use(index);
+        if (r < 0)
+                return log_error_errno(r, "Cannot detach nbd%u: whether it is in use cannot be found out: %m", index);
+        if (r > 0)
+                return log_error_errno(EBUSY, "nbd%u is in use, not detaching it: unmount what is on it, or say "
+                                              "'/run/initramfs/usr/bin/scaleway-nbd detach --force %u'", index, index);
+        return 0;
+}
+
+int detach_volume(unsigned index, bool force) {
         _cleanup_(netlink_closep) NbdNetlink *n = NULL;
         _cleanup_(nbd_status_done) NbdStatus s = {};
         int r;
@@ -37,6 +50,9 @@ int detach_volume(unsigned index) {
                 return log_error_errno(r, "Cannot detach nbd%u: sysfs cannot be read: %m", index);
 
         if (s.pid > 0) {
+                r = force ? 0 : check_use(index);
+                if (r < 0)
+                        return r;
                 /* A kernel of before 2025 would take a new connection for a device that is just being disconnected. */
                 r = nbd_control_ask(index, "detach", DETACH_WAIT_USEC, NULL);
                 if (r < 0 && r != -ENOENT)
@@ -60,7 +76,7 @@ int detach_volume(unsigned index) {
         return 0;
 }
 
-int detach_all_volumes(void) {
+int detach_all_volumes(bool force) {
         int result = 0;
 
         for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
@@ -71,7 +87,7 @@ int detach_all_volumes(void) {
                 if (r < 0)
                         r = log_error_errno(r, "Cannot detach nbd%u: sysfs cannot be read: %m", i);
                 else if (nbd_status_attached(&s))
-                        r = detach_volume(i);
+                        r = detach_volume(i, force);
                 if (r < 0)
                         result = r;
         }

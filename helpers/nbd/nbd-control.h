@@ -9,6 +9,8 @@
 
 #define NBD_CONTROL_LINE_MAX 512U /* bytes with the NUL */
 
+#define NBD_CONTROL_ROOT "root" /* the root needs the volume */
+
 /* Sends the word and returns 1 for "ok", 0 for "error", with what follows in *ret_text (to be freed; ret_text may be
  * NULL). -ENOENT if nobody supervises the volume, -ETIMEDOUT, -EBADMSG, or another negative errno. */
 _must_check_ int nbd_control_ask(unsigned index, const char *word, usec_t timeout, char **ret_text);

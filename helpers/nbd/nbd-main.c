@@ -25,8 +25,6 @@
 
 #define ATTACH_TIMEOUT_SEC 300U
 #define TIMEOUT_SEC_MAX 31536000U
-#define DEAD_TIMEOUT_ROOT_SEC 315360000U /* ten years: waiting is all that a system without its root can do */
-#define DEAD_TIMEOUT_OTHER_SEC 600U
 #define DEAD_TIMEOUT_SEC_MAX 1000000000U /* the kernel counts in ticks of a clock of up to 1000 Hz, far below 2^64 */
 
 typedef struct Verb {
@@ -49,6 +47,7 @@ static bool arg_dead_timeout_set = false;
 static bool arg_read_only = false;
 static int arg_root = -1; /* not said */
 static bool arg_json = false;
+static bool arg_force = false;
 
 static const Verb *arg_verb = NULL;
 static char **arg_arguments = NULL;
@@ -124,7 +123,14 @@ static int verb_attach(char *arguments[]) {
         return attach_volumes(v.options, v.n);
 }
 
-/* verbs.c takes the option as an argument. */
+/* verbs.c takes its options as arguments. */
+static int verb_detach_or_force(char *arguments[]) {
+        static char force[] = "--force";
+        char *with_force[] = { force, arguments[0], NULL };
+
+        return verb_detach(arg_force ? with_force : arguments);
+}
+
 static int verb_status_or_json(char *arguments[]) {
         static char json[] = "--json";
         char *with_json[] = { json, NULL };
@@ -133,12 +139,11 @@ static int verb_status_or_json(char *arguments[]) {
 }
 
 static int verb_supervise(char *arguments[]) {
-        static char program_name[] = "scaleway-nbd";
         _cleanup_(volumes_done) Volumes v = {};
         int r;
 
-        /* The unit calls it @xnbd-client, for others to find it by that. In the log it has its own name. */
-        program_invocation_short_name = program_name;
+        if (!arguments[1])
+                return verb_supervise_again(arguments);
         r = parse_volume(arguments[0], arguments[1], &v);
         return r < 0 ? r : supervise_volume(v.options);
 }
@@ -182,13 +187,14 @@ static void help(void) {
         printf("%s [OPTION...] attach N URI [N URI]...\n"
                "                             attach nbd://HOST[:PORT][/EXPORT] to /dev/nbdN,\n"
                "                             several at the same time\n"
-               "%s detach N|all               detach /dev/nbdN, or all of them\n"
+               "%s detach [--force] N|all     detach /dev/nbdN, or all of them\n"
                "%s check N                    exit 0 and print a pid if attached, 2 if free\n"
                "%s list                       one line a volume: device, bytes, URI, identifier\n"
                "%s status [--json]            one line a volume: its link, reconnects, last reason\n"
                "%s resize N                   take the size that the server's export has grown to\n"
-               "%s [OPTION...] supervise N URI\n"
-               "                             attach, then stay and connect again what is lost\n"
+               "%s [OPTION...] supervise N [URI]\n"
+               "                             attach, then stay and connect again what is lost;\n"
+               "                             without URI what is attached already\n"
                "%s [OPTION...] probe URI      ask the server, print what it offers\n"
                "\n"
                "  -h --help                  show this text\n"
@@ -199,6 +205,7 @@ static void help(void) {
                "     --dead-timeout=SECONDS  how long I/O waits for a lost server; default\n"
                "                             %u for the root, else %u\n"
                "     --read-only             attach read-only\n"
+               "     --force                 for detach: though it is in use\n"
                "     --json                  for status: a JSON array\n",
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
@@ -248,13 +255,13 @@ static int parse_identifier(const char *s) {
 static int parse_verb(int argc, char *argv[]) {
         static const Verb verbs[] = {
                 { "attach", 2, 2 * ATTACH_MANY_MAX, verb_attach },
-                { "detach", 1, 1,                   verb_detach },
+                { "detach", 1, 1,                   verb_detach_or_force },
                 { "check",  1, 1,                   verb_check  },
                 { "list",   0, 0,                   verb_list   },
                 { "probe",  1, 1,                   verb_probe  },
                 { "resize", 1, 1, verb_resize },
                 { "status", 0, 0, verb_status_or_json },
-                { "supervise", 2, 2, verb_supervise },
+                { "supervise", 1, 2, verb_supervise },
         };
 
         for (size_t i = 0; argc > 0 && i < ELEMENTSOF(verbs); i++)
@@ -271,7 +278,7 @@ static int parse_verb(int argc, char *argv[]) {
 }
 
 static int parse_argv(int argc, char *argv[]) {
-        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY, ARG_ROOT, ARG_JSON };
+        enum { ARG_VERSION = 0x100, ARG_IDENTIFIER, ARG_TIMEOUT, ARG_DEAD_TIMEOUT, ARG_READ_ONLY, ARG_ROOT, ARG_JSON, ARG_FORCE };
         static const struct option options[] = {
                 { "help",         no_argument,       NULL, 'h'              },
                 { "version",      no_argument,       NULL, ARG_VERSION      },
@@ -281,6 +288,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "read-only",    no_argument,       NULL, ARG_READ_ONLY    },
                 { "root",         required_argument, NULL, ARG_ROOT         },
                 { "json",         no_argument,       NULL, ARG_JSON         },
+                { "force",        no_argument,       NULL, ARG_FORCE        },
                 {}
         };
         int c, r = 0;
@@ -309,6 +317,9 @@ static int parse_argv(int argc, char *argv[]) {
                 case ARG_ROOT:
                         r = parse_root(optarg);
                         break;
+                case ARG_FORCE:
+                        arg_force = true;
+                        break;
                 case ARG_JSON:
                         arg_json = true;
                         break;
@@ -320,6 +331,21 @@ static int parse_argv(int argc, char *argv[]) {
         return r < 0 ? r : parse_verb(argc - optind, argv + optind);
 }
 
+/* The unit calls a supervisor @xnbd-client, for others to find it by that (nbd_process_is_supervisor()); so does whoever runs it by hand,
+ * as it is its name that tells it. In the log it has its own one. */
+static int be_called_supervisor(char *argv[]) {
+        static char program_name[] = "scaleway-nbd", name[] = NBD_SUPERVISOR_NAME;
+
+        if (!streq(argv[0], name)) {
+                argv[0] = name;
+                (void) execv("/proc/self/exe", argv);
+                return log_error_errno(errno, "Failed to run once more as '%s': %m", name);
+        }
+
+        program_invocation_short_name = program_name;
+        return 0;
+}
+
 static int run(int argc, char *argv[]) {
         int r;
 
@@ -328,6 +354,11 @@ static int run(int argc, char *argv[]) {
         r = parse_argv(argc, argv);
         if (r <= 0)
                 return r;
+        if (arg_verb->run == verb_supervise) {
+                r = be_called_supervisor(argv);
+                if (r < 0)
+                        return r;
+        }
 
         /* Early in the boot a name server may be missing; the resolver's own limit is far too long then. */
         if (setenv("RES_OPTIONS", "timeout:3 attempts:1", /* overwrite= */ 0) < 0)

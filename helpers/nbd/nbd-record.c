@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd-util.h"
@@ -53,9 +54,9 @@ static int format_record(const NbdRecord *r, char **ret) {
 
         /* "s?" and "o?" write null for NULL, and the latter takes the object over. Device numbers and sizes fit:
          * nbd-handshake.h has no size above 2^63 - 1. */
-        o = json_pack("{s:s, s:s?, s:I, s:i, s:i, s:b, s:I, s:I, s:s?, s:I, s:s?, s:I, s:o?}", "uri", r->uri,
+        o = json_pack("{s:s, s:s?, s:I, s:i, s:i, s:b, s:b, s:I, s:I, s:s?, s:I, s:s?, s:I, s:o?}", "uri", r->uri,
                       "identifier", r->identifier, "size", (json_int_t) r->size, "block_size", (int) r->block_size,
-                      "flags", (int) r->flags, "oldstyle", (int) r->oldstyle, "time", (json_int_t) r->time, "pid",
+                      "flags", (int) r->flags, "oldstyle", (int) r->oldstyle, "root", (int) r->root, "time", (json_int_t) r->time, "pid",
                       (json_int_t) r->pid, "link", nbd_link_to_string(r->link), "reconnects",
                       (json_int_t) r->reconnects, "reason", empty_to_null(r->reason), "since", (json_int_t) r->since,
                       "path", path);
@@ -112,11 +113,11 @@ static int unpack_record(json_t *o, NbdRecord *r) {
         json_t *identifier, *link = NULL, *reason = NULL, *path = NULL;
         json_int_t size, when = 0, pid = 0, reconnects = 0, since = 0;
         const char *uri;
-        int k, block_size, flags, oldstyle;
+        int k, block_size, flags, oldstyle, root = 0;
 
-        if (json_unpack(o, "{s:s, s:o, s:I, s:i, s:i, s:b, s?I, s?I, s?o, s?I, s?o, s?I, s?o}", "uri", &uri,
+        if (json_unpack(o, "{s:s, s:o, s:I, s:i, s:i, s:b, s?b, s?I, s?I, s?o, s?I, s?o, s?I, s?o}", "uri", &uri,
                         "identifier", &identifier, "size", &size, "block_size", &block_size, "flags", &flags,
-                        "oldstyle", &oldstyle, "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects,
+                        "oldstyle", &oldstyle, "root", &root, "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects,
                         "reason", &reason, "since", &since, "path", &path) < 0)
                 return -EBADMSG;
 
@@ -125,6 +126,7 @@ static int unpack_record(json_t *o, NbdRecord *r) {
                 .block_size = (uint32_t) block_size,
                 .flags = (uint16_t) flags,
                 .oldstyle = oldstyle,
+                .root = root,
                 .time = (uint64_t) when,
                 .pid = (uint64_t) pid,
                 .link = link_from_string(json_string_value(link)),
@@ -174,27 +176,18 @@ int nbd_record_read(unsigned index, NbdRecord *ret) {
         return 0;
 }
 
-bool nbd_record_is_supervised(const NbdRecord *r) {
+bool nbd_process_is_supervisor(uint64_t pid) {
         _cleanup_free_ char *cmdline = NULL;
-        const char *second;
         char path[64];
-        size_t n;
+        struct stat st;
 
-        assert(r);
-
-        if (r->pid == 0)
+        if (pid <= 1 || pid > INT32_MAX)
                 return false;
-        (void) snprintf(path, sizeof(path), "/proc/%llu/cmdline", (unsigned long long) r->pid);
-        if (read_file(path, RECORD_MAX, &cmdline, &n) < 0)
+        (void) snprintf(path, sizeof(path), "/proc/%i", (int) pid);
+        if (stat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != geteuid()))
                 return false;
-
-        /* The unit's is called @xnbd-client, and one that was started by hand has options before its verb. */
-        if (startswith(cmdline, "@xnbd-client"))
-                return true;
-        for (second = cmdline; second < cmdline + n; second += strlen(second) + 1)
-                if (streq(second, "supervise"))
-                        return true;
-        return false;
+        (void) snprintf(path, sizeof(path), "/proc/%i/cmdline", (int) pid);
+        return read_file(path, RECORD_MAX, &cmdline, NULL) >= 0 && startswith(cmdline, NBD_SUPERVISOR_NAME);
 }
 
 int nbd_record_remove(unsigned index) {

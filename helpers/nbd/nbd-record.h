@@ -4,6 +4,9 @@
 #include "macro.h"
 #include "network-path.h"
 
+/* By which everybody knows a supervisor: images, who must not end it, and we. The '@' spares it when systemd ends all others. */
+#define NBD_SUPERVISOR_NAME "@xnbd-client"
+
 #define NBD_REASON_MAX 256U /* bytes with the NUL */
 
 /* What the volume's supervisor (supervise.h) knows of the link; without one nobody does. */
@@ -24,6 +27,7 @@ typedef struct NbdRecord {
         uint32_t block_size; /* bytes, as given to the kernel */
         uint16_t flags;      /* NBD_FLAG_*, as given to the kernel */
         bool oldstyle;
+        bool root;     /* the root needs the volume */
         uint64_t time; /* when it was attached, seconds of the wall clock, which may be wrong this early */
         uint64_t pid;  /* of the supervisor, 0 if there is none */
         NbdLink link;
@@ -45,8 +49,12 @@ _must_check_ int nbd_record_write(unsigned index, const NbdRecord *r);
 _must_check_ int nbd_record_write_at(int dir_fd, unsigned index, const NbdRecord *r);
 /* -ENOENT if there is none, -EBADMSG if it is not one of ours. *ret is to be ended by nbd_record_done(). */
 _must_check_ int nbd_record_read(unsigned index, NbdRecord *ret);
-/* Whether the process that the record calls the supervisor lives, and is one. */
-bool nbd_record_is_supervised(const NbdRecord *r);
+/* Whether that process lives and is a supervisor of a volume: root's, or the caller's own, and of a name that begins with
+ * NBD_SUPERVISOR_NAME. When the one of a record has ended, another process may have got its number. */
+bool nbd_process_is_supervisor(uint64_t pid);
+static inline bool nbd_record_is_supervised(const NbdRecord *r) {
+        return nbd_process_is_supervisor(r->pid);
+}
 /* No record is no error. */
 _must_check_ int nbd_record_remove(unsigned index);
 void nbd_record_done(NbdRecord *r);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,15 +11,18 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fileio.h"
 #include "log.h"
+#include "nbd-status.h"
 #include "nbd-watch.h"
 #include "notify.h"
 #include "paths.h"
 #include "string-util.h"
 #include "supervise.h"
 #include "supervisor.h"
+#include "tcp-connect.h"
 #include "verbs.h"
 
 #ifndef PR_SET_IO_FLUSHER
@@ -28,11 +30,12 @@
 #endif
 
 #define OMIT_DIR "sendsigs.omit.d"
+#define LINK_NAME "link" /* of its socket, with the service manager */
 #define TIMER_SLACK_NSEC (50UL * 1000 * 1000)
 
 static void supervisor_done(Supervisor *s) {
         int *const fds[] = { &s->watch_fd, &s->link_fd, &s->control_fd, &s->client_fd,
-                             &s->dir_fd,   &s->omit_fd, &s->device_fd };
+                             &s->dir_fd,   &s->omit_fd, &s->device_fd,  &s->manager_fd };
 
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 *fds[i] = safe_close(*fds[i]);
@@ -55,6 +58,14 @@ void supervisor_record(Supervisor *s, NbdLink link, const char *reason) {
         if (r < 0)
                 log_warning_errno(r, "nbd%u: failed to write the record of the volume, ignoring: %m",
                                   s->options->index);
+}
+
+/* With the manager, in case that this process is killed. What it has kept before goes first: that is dead, or was never taken. */
+void supervisor_keep_link(Supervisor *s) {
+        s->kept = s->manager_fd < 0;
+        if (!s->kept)
+                s->kept = notify_try_send(s->manager_fd, "FDSTOREREMOVE=1\nFDNAME=" LINK_NAME, -EBADF) >= 0 &&
+                          notify_try_send(s->manager_fd, "FDSTORE=1\nFDNAME=" LINK_NAME, s->link_fd) >= 0;
 }
 
 /* The one that the process before this one had found, for a name server may be missing. */
@@ -85,20 +96,13 @@ static int recorded_peer(Supervisor *s) {
 
 /* The address that answered; or, of a volume that was attached by somebody else, one of those that its name has. */
 static int find_peer(Supervisor *s) {
-        struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-        char port[sizeof("65535")];
-
         s->peer_size = sizeof(s->peer);
-        if (s->link_fd >= 0)
-                return getpeername(s->link_fd, (struct sockaddr *) &s->peer, &s->peer_size) < 0 ? -errno : 0;
+        if (s->link_fd >= 0 && getpeername(s->link_fd, (struct sockaddr *) &s->peer, &s->peer_size) >= 0)
+                return 0;
+        if (tcp_resolve(s->options->uri->host, s->options->uri->port, &s->peer, &s->peer_size) >= 0)
+                return 0;
 
-        (void) snprintf(port, sizeof(port), "%u", (unsigned) s->options->uri->port);
-        if (getaddrinfo(s->options->uri->host, port, &hints, &list) != 0)
-                return recorded_peer(s);
-        memcpy(&s->peer, list->ai_addr, list->ai_addrlen);
-        s->peer_size = list->ai_addrlen;
-        freeaddrinfo(list);
-        return 0;
+        return recorded_peer(s);
 }
 
 /* sendsigs of sysvinit spares the processes that are named there. */
@@ -197,11 +201,11 @@ static void harden(void) {
 }
 
 /* The journal may be waiting for the very device, and what waits for the journal then waits as well; the kernel's log
- * never does. By hand the terminal is what is wanted. */
+ * never does. By hand, but for who is in the background, the terminal is what is wanted. */
 static void leave_the_journal(void) {
         int fd;
 
-        if (!notify_is_possible())
+        if (!notify_is_possible() && getsid(0) != getpid())
                 return;
 
         log_setup(LOG_TARGET_KMSG);
@@ -227,7 +231,7 @@ static void give_up(Supervisor *s) {
         char device[sizeof("nbd") + 10];
 
         (void) snprintf(device, sizeof(device), "nbd%u", s->options->index);
-        if (s->options->is_root) {
+        if (s->record.root) {
                 log_error_errno(shutdown_watch_end(&s->shutdown, device), "%s: the kernel does not end the machine: %m",
                                 device);
                 return;
@@ -244,7 +248,7 @@ static void give_up(Supervisor *s) {
 static int wait_msec(const Supervisor *s, usec_t now) {
         usec_t next = s->next_tick;
 
-        if (s->record.link == NBD_LINK_DOWN)
+        if (s->record.link == NBD_LINK_DOWN && !s->cut)
                 next = MIN(next, s->next_try);
         if (s->client_fd >= 0)
                 next = MIN(next, s->client_deadline);
@@ -281,7 +285,7 @@ static void step(Supervisor *s) {
         else if (fds[3].revents != 0)
                 control_accept(s);
 
-        if (!s->gone && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
+        if (!s->gone && !s->cut && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
                 s->gone |= !supervisor_is_attached(s);
                 if (!s->gone)
                         link_try(s);
@@ -300,72 +304,187 @@ static void remove_files(Supervisor *s) {
 }
 
 /* Two of them would take the link from each other. */
-static int check_alone(const AttachOptions *o) {
+static int check_alone(unsigned index) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
 
-        if (nbd_record_read(o->index, &record) < 0 || !nbd_record_is_supervised(&record))
+        if (nbd_record_read(index, &record) < 0 || !nbd_record_is_supervised(&record))
                 return 0;
 
-        return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", o->index,
+        return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", index,
                                (unsigned long long) record.pid);
 }
 
-int supervise_volume(const AttachOptions *o) {
-        _cleanup_(supervisor_done) Supervisor s = {
+/* Nothing of a root is held that is to be unmounted in the end. In the initrd that root is empty by then. */
+static void leave_the_root(void) {
+        _cleanup_free_ char *path = NULL;
+
+        if (run_path(RUN_INITRAMFS, &path) < 0)
+                return;
+        if (chdir(path) < 0 || chroot(".") < 0)
+                log_debug_errno(errno, "Failed to make '%s' the own root, ignoring: %m", path);
+}
+
+static void tell_ready(void) {
+        if (notify_send("READY=1") < 0)
+                log_warning("Failed to tell systemd that the volume is attached, ignoring.");
+}
+
+static int prepare(Supervisor *s) {
+        int r;
+
+        r = open_all(s);
+        if (r < 0)
+                return r;
+
+        open_others(s);
+        s->manager_fd = notify_open();
+        if (s->link_fd >= 0 && nbd_socket_be_patient(s->link_fd) < 0)
+                log_debug("nbd%u: TCP_USER_TIMEOUT stays.", s->options->index);
+        s->record.pid = (uint64_t) getpid();
+        if (s->link_fd >= 0) {
+                supervisor_keep_link(s);
+                supervisor_record(s, NBD_LINK_UP, NULL);
+        } else
+                link_unknown(s);
+        return 0;
+}
+
+static void stay(Supervisor *s) {
+        while (!s->gone)
+                step(s);
+
+        remove_files(s);
+        log_notice("nbd%u: detached, nothing to look after any more", s->options->index);
+}
+
+/* Takes *a over. */
+static void supervisor_init(Supervisor *s, const AttachOptions *o, Attached *a) {
+        *s = (Supervisor) {
                 .options = o,
+                .record = a->record,
+                .link_fd = a->fd,
                 .watch_fd = -EBADF,
-                .link_fd = -EBADF,
                 .control_fd = -EBADF,
                 .client_fd = -EBADF,
                 .dir_fd = -EBADF,
                 .omit_fd = -EBADF,
                 .device_fd = -EBADF,
+                .manager_fd = -EBADF,
                 .shutdown = { .run_fd = -EBADF },
         };
-        Attached a = { .fd = -EBADF };
+        *a = (Attached) { .fd = -EBADF };
+}
+
+int supervise_volume(const AttachOptions *o) {
+        _cleanup_(attached_done) Attached a = { .fd = -EBADF };
+        _cleanup_(supervisor_done) Supervisor s;
         int r;
 
         assert(o);
 
-        r = check_alone(o);
+        /* Before anything fails: what there is to be ended must be known. */
+        supervisor_init(&s, o, &a);
+        r = check_alone(o->index);
         if (r < 0)
                 return r;
         r = attach_volume_keep(o, &a);
         if (r < 0)
                 return r;
-        s.link_fd = a.fd;
-        s.record = a.record;
+        supervisor_init(&s, o, &a);
+        s.record.root = o->is_root;
 
-        r = open_all(&s);
+        r = prepare(&s);
         if (r < 0)
                 log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", o->index);
-        else {
-                open_others(&s);
-                if (s.link_fd >= 0 && nbd_socket_be_patient(s.link_fd) < 0)
-                        log_debug("nbd%u: TCP_USER_TIMEOUT stays.", o->index);
-                s.record.pid = (uint64_t) getpid();
-                if (s.link_fd >= 0)
-                        supervisor_record(&s, NBD_LINK_UP, NULL);
-                else
-                        link_unknown(&s);
+        else
                 harden();
-        }
-
-        if (notify_send("READY=1") < 0)
-                log_warning("nbd%u: failed to tell systemd that it is attached, ignoring.", o->index);
+        tell_ready();
         if (r < 0)
                 return 0;
 
         leave_the_journal();
-        while (!s.gone)
-                step(&s);
+        stay(&s);
+        return 0;
+}
 
-        remove_files(&s);
-        if (s.cut && supervisor_is_attached(&s))
-                log_warning("nbd%u: somebody has disconnected it while it was in use; the kernel takes no connection for "
-                            "it any more, not looking after it any more.",
-                            o->index);
-        else
-                log_notice("nbd%u: detached, nothing to look after any more", o->index);
+/* The link's socket, if the process that looked after it before has left one: to the service manager, or to us when it started us. One
+ * that is dead is as good, the kernel knows that; of several it is not known which the kernel has. */
+static int find_kept_link(void) {
+        unsigned n = notify_kept_fds();
+        int fd = -EBADF;
+
+        for (int i = NOTIFY_KEPT_FIRST; i < NOTIFY_KEPT_FIRST + (int) n; i++) {
+                int domain = AF_UNSPEC;
+                socklen_t size = sizeof(domain);
+
+                if (n == 1 && getsockopt(i, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && (domain == AF_INET || domain == AF_INET6))
+                        fd = i;
+                else
+                        safe_close(i);
+        }
+
+        return fd;
+}
+
+/* What the kernel shows must be what the record says, or somebody else has the device by now. */
+static int read_attached(unsigned index, NbdRecord *ret) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+        _cleanup_(nbd_status_done) NbdStatus status = {};
+        int r;
+
+        r = nbd_status_read(index, &status);
+        if (r < 0)
+                return log_error_errno(r, "Cannot supervise nbd%u: sysfs cannot be read: %m", index);
+        if (!nbd_status_attached(&status))
+                return log_error_errno(ENODEV, "Cannot supervise nbd%u: it is not attached", index);
+        r = nbd_record_read(index, &record);
+        if (r < 0)
+                return log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
+        if (record.size != status.size || !streq_ptr(record.identifier, status.backend))
+                return log_error_errno(EBUSY, "Cannot supervise nbd%u: it is not what its record says", index);
+
+        *ret = record;
+        record = (NbdRecord) {};
+        return 0;
+}
+
+int supervise_again(unsigned index) {
+        _cleanup_(attached_done) Attached a = { .fd = find_kept_link() };
+        _cleanup_(export_uri_done) ExportUri uri = {};
+        _cleanup_free_ char *uri_text = NULL, *identifier = NULL;
+        _cleanup_(supervisor_done) Supervisor s;
+        AttachOptions o = { .index = index, .uri = &uri };
+        int r;
+
+        supervisor_init(&s, &o, &(Attached) { .fd = -EBADF });
+        r = check_alone(index);
+        if (r < 0)
+                return r;
+        r = read_attached(index, &a.record);
+        if (r < 0)
+                return r;
+        r = strdup_to(&uri_text, a.record.uri);
+        if (r >= 0)
+                r = strdup_to(&identifier, a.record.identifier);
+        if (r < 0)
+                return log_oom();
+        r = export_uri_parse(uri_text, &uri);
+        if (r < 0 || uri.scheme != EXPORT_URI_NBD)
+                return log_error_errno(EBADMSG, "Cannot supervise nbd%u: its record has no URI", index);
+        o.uri_text = uri_text;
+        o.identifier = identifier;
+
+        supervisor_init(&s, &o, &a);
+        /* The kernel may have dropped this one: see link_news(). */
+        s.n_repeat = s.link_fd >= 0 ? SUPERVISOR_REPEAT_MAX : 0;
+        r = prepare(&s);
+        if (r < 0)
+                return log_error_errno(r, "Cannot supervise nbd%u: %m", index);
+        log_notice("nbd%u: looking after its link from here on, as nobody did", index);
+        harden();
+        tell_ready();
+        leave_the_journal();
+        leave_the_root();
+        stay(&s);
         return 0;
 }

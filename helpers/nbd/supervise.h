@@ -9,3 +9,8 @@
  * or a negative errno if it could not be attached; if it is attached but cannot be looked after, that is a warning and
  * 0. */
 _must_check_ int supervise_volume(const AttachOptions *o);
+
+/* The same for a volume that is attached, as its record says, and that nobody looks after any more. The socket of the link is the one that the
+ * service manager has kept, or that we were started with (notify_kept_fds()); without one the server is connected once more. Logs. Returns 0
+ * when somebody has detached the device, or a negative errno if it is not attached, or looked after, or cannot be. */
+_must_check_ int supervise_again(unsigned index);

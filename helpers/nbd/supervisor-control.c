@@ -67,15 +67,36 @@ static int detach(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
         return 0;
 }
 
+/* Who has mounted the root has found this volume below it. */
+static int be_root(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
+        int r = 0;
+
+        if (!s->record.root)
+                r = nbd_netlink_dead_timeout(s->netlink, s->options->index, DEAD_TIMEOUT_ROOT_SEC, s->record.identifier);
+        if (r < 0) {
+                (void) snprintf(text, NBD_CONTROL_LINE_MAX, "the kernel does not take another time to wait: %s", strerror(-r));
+                return r;
+        }
+
+        if (!s->record.root) {
+                s->record.root = true;
+                log_info("nbd%u: the root needs it", s->options->index);
+                supervisor_record(s, s->record.link, NULL);
+        }
+        (void) snprintf(text, NBD_CONTROL_LINE_MAX, "the root needs it");
+        return 0;
+}
+
 static void answer(Supervisor *s) {
         char text[NBD_CONTROL_LINE_MAX] = "unknown request", line[NBD_CONTROL_LINE_MAX + 16];
         int r = -EINVAL;
 
         if (streq(s->request, "resize"))
                 r = link_resize(s, text);
-        else if (streq(s->request, "detach")) {
+        else if (streq(s->request, "detach"))
                 r = detach(s, text);
-        }
+        else if (streq(s->request, NBD_CONTROL_ROOT))
+                r = be_root(s, text);
 
         (void) snprintf(line, sizeof(line), "%s %s\n", r < 0 ? "error" : "ok", text);
         (void) !send(s->client_fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -28,7 +28,6 @@
 #define REPAIR_INTERVAL_USEC (5 * USEC_PER_SEC)
 #define LARGER_ALLOWED_USEC (600 * USEC_PER_SEC)
 #define INVALID_MAX 5U
-#define REPEAT_MAX 5U
 
 /* What the kernel makes use of, and what a server that comes back therefore must still have. */
 #define FLAGS_USED (NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES)
@@ -113,6 +112,8 @@ void link_tick(Supervisor *s, usec_t now) {
                 s->n_repeat--;
                 (void) !nbd_netlink_reconnect(s->netlink, s->options->index, s->link_fd, s->record.identifier);
         }
+        if (!s->kept)
+                supervisor_keep_link(s);
         if (getsockopt(s->link_fd, IPPROTO_TCP, TCP_INFO, &info, &n) >= 0 && tcp_stall_tick(&s->stall, &info, now))
                 link_lost(s, "the server's machine does not answer any more");
 }
@@ -219,6 +220,15 @@ static void await_news(Supervisor *s) {
                         s->kernel_knows = true;
 }
 
+/* It was disconnected while it was open, so sysfs goes on showing it. If it has the root, nobody but us will end the machine when it is
+ * to go down. */
+static void link_cut(Supervisor *s, char reason[static NBD_REASON_MAX]) {
+        s->cut = true;
+        (void) refuse(reason, 0, "somebody has disconnected it while it was in use");
+        log_warning("nbd%u: %s, and the kernel takes no connection for it any more; waiting until nobody has it open",
+                    s->options->index, reason);
+}
+
 /* Takes the socket over. */
 static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX]) {
         int r;
@@ -236,16 +246,16 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
                 safe_close(fd);
                 reason_of_errno(reason, r);
                 s->n_invalid = r == -EINVAL ? s->n_invalid + 1 : 0;
-                /* It was disconnected while it was open, so sysfs goes on showing it. */
                 if (s->n_invalid >= INVALID_MAX)
-                        s->gone = s->cut = true;
+                        link_cut(s, reason);
                 return r;
         }
 
         s->n_invalid = 0;
-        s->n_repeat = s->kernel_knows ? 0 : REPEAT_MAX;
+        s->n_repeat = s->kernel_knows ? 0 : SUPERVISOR_REPEAT_MAX;
         s->kernel_knows = false;
         s->link_fd = fd;
+        supervisor_keep_link(s);
         s->stall = (TcpStall){};
         s->record.reconnects++;
         /* The host may have given the server another address meanwhile. */
@@ -309,7 +319,8 @@ static void warn(Supervisor *s, bool refused, const char *reason) {
 
 static void link_failed(Supervisor *s, bool refused, const char *reason) {
         s->next_try = now_usec() + (refused ? PAUSE_REFUSED_USEC : PAUSE_USEC);
-        warn(s, refused, reason);
+        if (!s->cut)
+                warn(s, refused, reason);
         if (!streq(s->record.reason, reason))
                 supervisor_record(s, NBD_LINK_DOWN, reason);
 }
@@ -331,6 +342,8 @@ void link_try(Supervisor *s) {
         bool reached;
         int r, fd;
 
+        if (s->cut)
+                return;
         r = connect_server(s, &fd, &reached, reason);
         if (r != 0) {
                 link_failed(s, r > 0, reason);

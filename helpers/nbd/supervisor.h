@@ -27,12 +27,14 @@ typedef struct Supervisor {
         int dir_fd;     /* of the records */
         int omit_fd;    /* of /run/sendsigs.omit.d */
         int device_fd;  /* of the device in sysfs */
+        int manager_fd; /* to the service manager, < 0: there is none */
 
         ShutdownWatch shutdown;
         TcpStall stall;
         bool kernel_knows;  /* that the last link is dead */
         bool gone;          /* somebody has detached the device */
-        bool cut;           /* and that while it was in use */
+        bool cut;           /* somebody has, but it is in use, and the kernel shows it until that is over */
+        bool kept;          /* the manager has a copy of link_fd */
         unsigned n_invalid; /* how often in a row the kernel took no connection for this device */
         unsigned n_silent;  /* how often in a row the server did not finish the handshake in time */
         unsigned n_repeat;  /* how often the link is yet to be handed over again, see link_install() */
@@ -46,10 +48,16 @@ typedef struct Supervisor {
         bool has_line; /* all of the request is there, and not yet answered */
 } Supervisor;
 
+/* How often a link that may not be the kernel's is handed over once more. */
+#define SUPERVISOR_REPEAT_MAX 5U
+
 /* supervise.c */
 
 /* Writes what has become of the link into the record. */
 void supervisor_record(Supervisor *s, NbdLink link, const char *reason);
+
+/* Gives the service manager a copy of link_fd. */
+void supervisor_keep_link(Supervisor *s);
 
 /* Whether the kernel shows the device as attached. */
 bool supervisor_is_attached(const Supervisor *s);

@@ -10,6 +10,7 @@
 #include "nbd-record.h"
 #include "nbd-status.h"
 #include "string-util.h"
+#include "supervise.h"
 #include "verbs.h"
 
 #define EXIT_FREE 2
@@ -31,14 +32,26 @@ int verb_parse_index(const char *s, unsigned *ret) {
 }
 
 int verb_detach(char *arguments[]) {
+        bool force = streq(arguments[0], "--force");
         unsigned index;
         int r;
 
+        arguments += force;
+        if (!arguments[0] || arguments[1])
+                return log_error_errno(EINVAL, "'detach' takes a device or 'all', and --force before it");
         if (streq(arguments[0], "all"))
-                return detach_all_volumes();
+                return detach_all_volumes(force);
 
         r = verb_parse_index(arguments[0], &index);
-        return r < 0 ? r : detach_volume(index);
+        return r < 0 ? r : detach_volume(index, force);
+}
+
+int verb_supervise_again(char *arguments[]) {
+        unsigned index;
+        int r;
+
+        r = verb_parse_index(arguments[0], &index);
+        return r < 0 ? r : supervise_again(index);
 }
 
 int verb_check(char *arguments[]) {

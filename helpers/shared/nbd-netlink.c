@@ -106,6 +106,14 @@ int nbd_message_resize(void *buffer, uint16_t family, uint32_t sequence, unsigne
         return put_identifier(m, identifier);
 }
 
+int nbd_message_dead_timeout(void *buffer, uint16_t family, uint32_t sequence, unsigned index, uint64_t seconds, const char *identifier) {
+        struct nlmsghdr *m = put_headers(buffer, family, sequence, NBD_CMD_RECONFIGURE, NBD_GENL_VERSION);
+
+        mnl_attr_put_u32(m, NBD_ATTR_INDEX, index);
+        mnl_attr_put_u64(m, NBD_ATTR_DEAD_CONN_TIMEOUT, seconds);
+        return put_identifier(m, identifier);
+}
+
 void nbd_message_get_family(void *buffer, uint32_t sequence) {
         struct nlmsghdr *m = put_headers(buffer, GENL_ID_CTRL, sequence, CTRL_CMD_GETFAMILY, /* version= */ 1);
 
@@ -303,6 +311,18 @@ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char 
         assert(n);
 
         r = nbd_message_resize(n->buffer, n->family, ++n->sequence, index, size, identifier);
+        if (r < 0)
+                return r;
+
+        return transact(n, NULL, NULL);
+}
+
+int nbd_netlink_dead_timeout(NbdNetlink *n, unsigned index, uint64_t seconds, const char *identifier) {
+        int r;
+
+        assert(n);
+
+        r = nbd_message_dead_timeout(n->buffer, n->family, ++n->sequence, index, seconds, identifier);
         if (r < 0)
                 return r;
 

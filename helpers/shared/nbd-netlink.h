@@ -38,6 +38,8 @@ _must_check_ int nbd_netlink_reconnect(NbdNetlink *n, unsigned index, int fd, co
 /* Another size, a multiple of the block size, for a device whose link is alive. If that dies meanwhile, this may not return before the
  * dead_timeout of the connection is over. */
 _must_check_ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char *identifier);
+/* Another time that I/O waits for a new connection, from the next time on that the link is lost. */
+_must_check_ int nbd_netlink_dead_timeout(NbdNetlink *n, unsigned index, uint64_t seconds, const char *identifier);
 /* The multicast group for news of dead links, 0 if the kernel names none. */
 uint32_t nbd_netlink_group(const NbdNetlink *n);
 /* Ends the connection whether the device is in use or not. A device that exists but is free is no error; -EINVAL if it
@@ -53,6 +55,8 @@ _must_check_ int nbd_message_reconnect(void *buffer, uint16_t family, uint32_t s
                                        const char *identifier);
 _must_check_ int nbd_message_resize(void *buffer, uint16_t family, uint32_t sequence, unsigned index, uint64_t size,
                                     const char *identifier);
+_must_check_ int nbd_message_dead_timeout(void *buffer, uint16_t family, uint32_t sequence, unsigned index, uint64_t seconds,
+                                          const char *identifier);
 void nbd_message_get_family(void *buffer, uint32_t sequence);
 void nbd_message_index(void *buffer, uint16_t family, uint32_t sequence, uint8_t command, unsigned index);
 

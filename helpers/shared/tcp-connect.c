@@ -38,6 +38,23 @@ static int resolve(const char *host, uint16_t port, int family, usec_t timeout, 
         return -EHOSTUNREACH;
 }
 
+int tcp_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_size) {
+        _cleanup_free_ char *reason = NULL;
+        struct addrinfo *list;
+
+        assert(host);
+        assert(ret);
+        assert(ret_size);
+
+        if (resolve(host, port, AF_UNSPEC, /* timeout= */ 0, &list, &reason) < 0)
+                return -EHOSTUNREACH;
+
+        memcpy(ret, list->ai_addr, list->ai_addrlen);
+        *ret_size = list->ai_addrlen;
+        freeaddrinfo(list);
+        return 0;
+}
+
 int tcp_connect(const char *host, uint16_t port, int family, usec_t timeout, int *ret_fd, char **ret_reason) {
         struct addrinfo *list;
         usec_t deadline;

@@ -17,5 +17,8 @@ _must_check_ int tcp_connect(const char *host, uint16_t port, int family, usec_t
  * negative errno, -ETIMEDOUT among them. */
 _must_check_ int tcp_connect_address(const struct sockaddr *address, socklen_t size, usec_t timeout, int *ret_fd);
 
+/* The first address of host, for later: the resolver is asked as above. Returns 0, or -EHOSTUNREACH if there is none to be had. */
+_must_check_ int tcp_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_size);
+
 /* The words for an error of the above, in *ret_reason as there. Returns error. */
 int tcp_connect_reason(int error, usec_t timeout, char **ret_reason);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs from scaleway-switch.service, last of scaleway-boot.target: after the root is mounted on /sysroot, before
  * initrd-switch-root.service. It expects the value of init= as its argument, and leaves
- * /run/scaleway/switch-root.env, from which that service takes it, a word on who signals "booted", and the footer on the console. What systemd
+ * /run/scaleway/switch-root.env, from which that service takes it, a word on who signals "booted", one to those who look after the volumes
+ * of the root, and the footer on the console. What systemd
  * would refuse, and what would make the kernel panic, is found here, while there still is somebody to say so. */
 
 #include <errno.h>
@@ -19,12 +20,17 @@
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
-#include "program-options.h"
+#include "nbd-control.h"
 #include "nbd-script.h"
 #include "paths.h"
+#include "program-options.h"
+#include "root-volumes.h"
 #include "string-util.h"
 
 #define ADVICE "set init= on the command line or as a server tag"
+
+/* For all supervisors together. One in the middle of a try to reach its server takes some seconds. */
+#define TELL_USEC (20 * USEC_PER_SEC)
 
 static const char *arg_init = NULL;
 
@@ -166,6 +172,28 @@ static void look_who_signals(bool systemd) {
                 log_warning_errno(r, "Failed to have the state 'booted' signalled before the switch, ignoring: %m");
 }
 
+/* The generator knows of one volume that the root needs; that it is spread over several is known only now. Without a supervisor, as of a
+ * volume that a person has attached, there is nobody to be told. */
+static void tell_supervisors(int root_fd) {
+        bool needed[NBD_INDEX_MAX + 1] = {};
+        usec_t deadline = now_usec() + TELL_USEC;
+        int r;
+
+        r = root_volumes_find(root_fd, needed);
+        if (r < 0)
+                log_warning_errno(r, "Not all volumes that the root needs can be found out, ignoring: %m");
+        for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
+                usec_t now = now_usec();
+
+                if (!needed[i])
+                        continue;
+                r = nbd_control_ask(i, NBD_CONTROL_ROOT, now < deadline ? deadline - now : 0, NULL);
+                if (r <= 0 && r != -ENOENT)
+                        log_warning_errno(r < 0 ? r : EIO,
+                                          "nbd%u: what looks after it does not take that the root needs it, ignoring: %m", i);
+        }
+}
+
 static void warn_of_nbd_script(int root_fd) {
         _cleanup_free_ char *devices = NULL;
         int r;
@@ -226,6 +254,7 @@ static int run(int argc, char *argv[]) {
         r = hand_over();
         if (r < 0)
                 return log_error_errno(r, "Failed to hand init '%s' over to initrd-switch-root.service: %m", shown);
+        tell_supervisors(root_fd);
         look_who_signals(systemd);
         /* systemd does without that script: Debian masks it, and for nbd@.service there is a drop-in. */
         if (!systemd)

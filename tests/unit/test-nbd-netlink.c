@@ -126,6 +126,13 @@ static void test_reconfigure(void) {
         for (unsigned i = 0; i <= NBD_ATTR_MAX; i++)
                 ASSERT_EQ(a[i] != NULL, i == NBD_ATTR_INDEX || i == NBD_ATTR_SIZE_BYTES || i == NBD_ATTR_BACKEND_IDENTIFIER);
         assert_u64(a[NBD_ATTR_SIZE_BYTES], UINT64_C(20000000000));
+
+        ASSERT_OK(nbd_message_dead_timeout(buffer, FAMILY, 77, 3, 315360000, "8f3c"));
+        assert_headers(FAMILY, NBD_CMD_RECONFIGURE);
+        collect(a, NBD_ATTR_MAX);
+        for (unsigned i = 0; i <= NBD_ATTR_MAX; i++)
+                ASSERT_EQ(a[i] != NULL, i == NBD_ATTR_INDEX || i == NBD_ATTR_DEAD_CONN_TIMEOUT || i == NBD_ATTR_BACKEND_IDENTIFIER);
+        assert_u64(a[NBD_ATTR_DEAD_CONN_TIMEOUT], 315360000);
 }
 
 static void test_disconnect(void) {

@@ -94,6 +94,28 @@ def receive_option(connection):
     return option, receive(connection, n)
 
 
+@contextlib.contextmanager
+def claimed_device(test, index):
+    """A /dev in which nbdN is a device that somebody has claimed."""
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + '/file', 'wb') as f:
+            f.truncate(1 << 20)
+        done = subprocess.run(['losetup', '--find', '--show', d + '/file'], capture_output=True, text=True)
+        if done.returncode != 0:
+            test.skipTest('no loop device: ' + done.stderr)
+        device = done.stdout.strip()
+        try:
+            os.symlink(device, d + f'/nbd{index}')
+            test.environment['SCALEWAY_DEV'] = d
+            fd = os.open(device, os.O_RDONLY | os.O_EXCL)
+            try:
+                yield
+            finally:
+                os.close(fd)
+        finally:
+            subprocess.run(['losetup', '--detach', device], check=True)
+
+
 class FakeServer:
     """Every client is handed to talk(connection, stopped); counts them."""
 
@@ -453,6 +475,18 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.call('detach', '4')[:3], (0, '', 'nbd4: not attached\n'))
         self.assertEqual(os.listdir(self.environment['SCALEWAY_RUN'] + '/scaleway/nbd'), [])
 
+    def test_detach_in_use(self):
+        """B10: what the kernel has claimed stays, unless it is said otherwise; then it is netlink's affair, which there is none of here."""
+        with claimed_device(self, 4):
+            self.device(4, pid=321, size=2048)
+            self.record(4)
+            for arguments in ('4',), ('/dev/nbd4',), ('all',):
+                status, out, err, _ = self.call('detach', *arguments)
+                self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
+                self.assertIn("nbd4 is in use, not detaching it: unmount what is on it, or say '/run/initramfs/usr/bin/scaleway-nbd detach --force 4'", err)
+            self.assertNotIn('in use', self.call('detach', '--force', '4')[2])
+        self.assertNotIn('in use', self.call('detach', '4')[2])
+
     def test_usage(self):
         uri = 'nbd://10.1.0.44:4320'
         many = [word for index in range(17) for word in (str(index), uri)]
@@ -509,7 +543,7 @@ class Xnbd(unittest.TestCase):
         self.addCleanup(supervisor.kill)
         self.device(2, pid=321, size=2048)
         self.record(2, pid=supervisor.pid)
-        told = supervisor.pid if os.geteuid() == 0 else 321  # nobody but root looks after volumes
+        told = supervisor.pid
         self.device(3, pid=321, size=2048)
         self.record(3, pid=0x7ffffffe)
         # Somebody else who has got its number.
@@ -530,6 +564,33 @@ class Xnbd(unittest.TestCase):
         self.device(1, pid=321, size=2048)
         self.assertEqual(self.xnbd('10.1.2.3', '4000', '-b', '4096', '/dev/nbd1')[:2], (0, ''))
         self.assertEqual(self.xnbd('-C', '/dev/nbd1', 'server.test', '4000')[:2], (0, ''))
+
+    def test_detach_in_use(self):
+        """B10: as detach of scaleway-nbd; but images detach the root at the end of a shutdown."""
+        with claimed_device(self, 4):
+            self.device(4, pid=321, size=2048)
+            status, out, err = self.xnbd('-d', '/dev/nbd4p1')
+            self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
+            self.assertIn('nbd4 is in use, not detaching it', err)
+            for mark in 'scaleway/shutdown/poweroff', 'scaleway/exit':
+                path = os.path.join(self.environment['SCALEWAY_RUN'], mark)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                open(path, 'w').close()
+                self.assertNotIn('in use', self.xnbd('-d', '/dev/nbd4')[2])
+                os.unlink(path)
+
+    def test_supervise_what_is_not_there(self):
+        """By hand, in the booted system; the name alone does not make it xnbd-client."""
+        program = self.directory.name + '/scaleway-nbd'
+        os.symlink(os.readlink(self.program), program)
+        self.record(4)
+        for executable, arguments, words in ((program, ('scaleway-nbd', 'supervise', '4'), 'nbd4: nothing has begun to look after it'),
+                                             (self.program, ('@xnbd-client', 'supervise', '/dev/nbd4'), 'Cannot supervise nbd4: it is not attached'),
+                                             (program, ('scaleway-nbd', 'supervise', '4', 'nbd://10.1.2.3'), 'Say status')):
+            with self.subTest(arguments):
+                done = subprocess.run(arguments, executable=executable, capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (1, '', 1), done.stderr)
+                self.assertIn(words, done.stderr)
 
     def test_detach_what_is_free(self):
         self.device(1, size=0)

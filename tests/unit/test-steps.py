@@ -14,6 +14,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -1302,6 +1303,41 @@ class Switch(Steps):
         shutil.rmtree(self.sysroot)
         self.call("scaleway-switch", "/sbin/init", status=1, SCALEWAY_SYSROOT=str(self.sysroot))
         self.one_line(str(self.sysroot))
+
+    def test_tells_supervisors(self):
+        """C1: those of all volumes that the root lies on get to know it, and no other; one that does not want it delays nothing."""
+        sys_dir = self.directory / "sys"
+        device = os.stat(self.sysroot).st_dev
+        block = sys_dir / "devices/virtual/block"
+        (block / "dm-0/slaves").mkdir(parents=True)
+        (sys_dir / "dev/block").mkdir(parents=True)
+        (sys_dir / f"dev/block/{os.major(device)}:{os.minor(device)}").symlink_to(block / "dm-0")
+        for name in ("nbd0", "nbd3", "nbd5", "nbd7"):
+            (block / name).mkdir()
+        for name in ("nbd3", "nbd5", "nbd7"):
+            (block / "dm-0/slaves" / name).symlink_to(block / name)
+        (self.run_dir / "scaleway/nbd").mkdir(parents=True)
+        asked = {}
+        for index, answer in {0: b"ok yes\n", 3: b"ok yes\n", 5: b"error no\n"}.items():
+            listener = socket.socket(socket.AF_UNIX)
+            self.addCleanup(listener.close)
+            listener.bind(str(self.run_dir / f"scaleway/nbd/{index}.control"))
+            listener.listen()
+
+            def serve(listener=listener, index=index, answer=answer):
+                while True:
+                    try:
+                        connection = listener.accept()[0]
+                    except OSError:
+                        return
+                    with connection:
+                        asked[index] = connection.recv(64)
+                        connection.sendall(answer)
+
+            threading.Thread(target=serve, daemon=True).start()
+        self.call("scaleway-switch", "/sbin/init", SCALEWAY_SYSROOT=str(self.sysroot), SCALEWAY_SYS=str(sys_dir))
+        self.assertEqual(asked, {3: b"root\n", 5: b"root\n"})
+        self.one_line("nbd5: what looks after it does not take that the root needs it")
 
     def test_records_failure(self):
         failure = self.run_dir / "scaleway/failure"

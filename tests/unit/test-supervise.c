@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,7 +42,9 @@
 #define SANITIZED 0
 #endif
 
-#define N_RECONNECTS (SANITIZED ? 400U : 2000U)
+/* Under valgrind: fewer, and what it takes for itself is not looked at. */
+#define SELDOM secure_getenv("TEST_RECONNECTS")
+#define N_RECONNECTS (SELDOM ? (unsigned) atoi(SELDOM) : SANITIZED ? 400U : 2000U)
 
 /* What the processes share. */
 typedef struct World {
@@ -50,11 +54,14 @@ typedef struct World {
         volatile bool stay; /* with a session once begun; else it ends each at once, in turns in several ways */
         volatile bool silent; /* it says nothing */
         volatile bool late;   /* but what it has to say when that is over, else it ends the session then */
+        volatile bool newstyle;
         volatile unsigned n_sessions;
         /* the kernel */
         volatile unsigned n_taken, n_dropped, n_disconnected;
         volatile uint64_t resized;
         volatile bool lose_news; /* nobody is told of a dead link */
+        volatile bool invalid;   /* the device was disconnected, but is open */
+        volatile uint64_t dead_timeout;
 } World;
 
 static World *world;
@@ -110,6 +117,8 @@ int nbd_netlink_reconnect(NbdNetlink *n, unsigned index, int fd, const char *ide
 
         ASSERT_EQ(index, 3);
         ASSERT_STREQ(identifier, "volume");
+        if (world->invalid)
+                return -EINVAL;
         if (!kernel_tells && poll(&p, 1, 0) > 0)
                 kernel_dead = true;
         if (!kernel_dead) {
@@ -133,10 +142,20 @@ int nbd_netlink_resize(NbdNetlink *n, unsigned index, uint64_t size, const char 
         return 0;
 }
 
+int nbd_netlink_dead_timeout(NbdNetlink *n, unsigned index, uint64_t seconds, const char *identifier) {
+        ASSERT_STREQ(identifier, "volume");
+        world->dead_timeout = seconds;
+        return 0;
+}
+
 /* The first link, which is there without the supervisor's doing, is dead from the beginning, and was told of before. */
 int nbd_watch_open(uint32_t group) {
+        struct epoll_event event = { .events = EPOLLRDHUP };
+
         kernel_events = epoll_create1(EPOLL_CLOEXEC);
         ASSERT_TRUE(kernel_events >= 0);
+        if (kernel_socket >= 0)
+                ASSERT_OK(epoll_ctl(kernel_events, EPOLL_CTL_ADD, kernel_socket, &event));
         return fcntl(kernel_events, F_DUPFD_CLOEXEC, 3);
 }
 
@@ -151,7 +170,7 @@ int nbd_watch_read(int fd, unsigned index) {
         return 1;
 }
 
-/* The server, oldstyle: all that it says is one message. */
+/* The server. Oldstyle, all that it says is one message. */
 
 static pid_t fork_helper(void) {
         pid_t pid = fork();
@@ -160,6 +179,61 @@ static pid_t fork_helper(void) {
         if (pid == 0)
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         return pid;
+}
+
+static bool receive_all(int fd, void *buffer, size_t size) {
+        return recv(fd, buffer, size, MSG_WAITALL) == (ssize_t) size;
+}
+
+static void reply(int fd, uint32_t option, uint32_t type, const void *data, uint32_t size) {
+        uint8_t message[64];
+        const uint64_t magic = htobe64(NBD_REP_MAGIC);
+        const uint32_t numbers[] = { htobe32(option), htobe32(type), htobe32(size) };
+
+        memcpy(message, &magic, sizeof(magic));
+        memcpy(message + sizeof(magic), numbers, sizeof(numbers));
+        memcpy(message + sizeof(magic) + sizeof(numbers), data, size);
+        (void) !send(fd, message, sizeof(magic) + sizeof(numbers) + size, MSG_NOSIGNAL);
+}
+
+/* Newstyle: up to NBD_OPT_GO, and no other option. Ends in the middle if it is not to go to the end. */
+static void haggle(int fd, bool to_the_end) {
+        static const struct timeval timeout = { .tv_sec = 5 };
+        const uint64_t magics[] = { htobe64(NBD_INIT_MAGIC), htobe64(NBD_NEWSTYLE_MAGIC) };
+        const uint16_t flags = htobe16(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+        uint8_t hello[sizeof(magics) + sizeof(flags)], data[1024], export[12];
+        uint32_t client_flags;
+
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 }, sizeof(int));
+        memcpy(hello, magics, sizeof(magics));
+        memcpy(hello + sizeof(magics), &flags, sizeof(flags));
+        (void) !send(fd, hello, sizeof(hello), MSG_NOSIGNAL);
+        if (!to_the_end || !receive_all(fd, &client_flags, sizeof(client_flags)))
+                return;
+
+        for (;;) {
+                struct {
+                        uint64_t magic;
+                        uint32_t option, size;
+                } request;
+
+                if (!receive_all(fd, &request, sizeof(request)) || be32toh(request.size) > sizeof(data) ||
+                    !receive_all(fd, data, be32toh(request.size)))
+                        return;
+                if (be32toh(request.option) != NBD_OPT_GO) {
+                        reply(fd, be32toh(request.option), NBD_REP_ERR_UNSUP, "", 0);
+                        continue;
+                }
+                *(uint16_t *) export = htobe16(NBD_INFO_EXPORT);
+                for (size_t i = 0; i < 8; i++)
+                        export[2 + i] = (uint8_t) (world->size >> (56 - 8 * i));
+                export[10] = (uint8_t) (world->flags >> 8);
+                export[11] = (uint8_t) world->flags;
+                reply(fd, NBD_OPT_GO, NBD_REP_INFO, export, sizeof(export));
+                reply(fd, NBD_OPT_GO, NBD_REP_ACK, "", 0);
+                return;
+        }
 }
 
 static void serve(int listener) {
@@ -180,7 +254,9 @@ static void serve(int listener) {
                 size_t size = !world->stay && n % 500 == 499 ? 20 : sizeof(hello);
 
                 world->n_sessions++;
-                if (!silent)
+                if (!silent && world->newstyle)
+                        haggle(fd, size == sizeof(hello));
+                else if (!silent)
                         (void) !send(fd, &hello, size, MSG_NOSIGNAL);
                 if (world->stay || silent) {
                         if (fork_helper() != 0)
@@ -403,12 +479,13 @@ static void test_silent(void) {
 }
 
 /* Neither memory nor descriptors: what a reconnect takes, it gives back. */
-static void test_many(pid_t supervisor) {
+static void test_many(pid_t supervisor, bool newstyle, unsigned n) {
         unsigned long size, resident, taken = world->n_taken;
         unsigned n_fds;
 
+        world->newstyle = newstyle;
         world->stay = false;
-        await_taken(taken + N_RECONNECTS / 10);
+        await_taken(taken + n / 10);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
         sleep_usec(200 * USEC_PER_MSEC);
@@ -418,16 +495,17 @@ static void test_many(pid_t supervisor) {
         n_fds = count_fds(supervisor);
 
         world->stay = false;
-        await_taken(taken + N_RECONNECTS);
+        await_taken(taken + n);
         world->stay = true;
         await(NBD_LINK_UP, NULL);
         /* That the link is up may still be said of a session before. */
         for (usec_t deadline = now_usec() + 10 * USEC_PER_SEC; count_fds(supervisor) != n_fds; sleep_usec(USEC_PER_MSEC))
                 ASSERT_TRUE(now_usec() < deadline);
-        printf("after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n",
-               N_RECONNECTS / 10, N_RECONNECTS, size, status_of(supervisor, "\nVmSize:"), resident,
+        printf("%s, after %u and %u reconnects: VmSize %lu and %lu KiB, VmRSS %lu and %lu KiB, %u descriptors\n",
+               newstyle ? "newstyle" : "oldstyle", n / 10, n, size, status_of(supervisor, "\nVmSize:"), resident,
                status_of(supervisor, "\nVmRSS:"), n_fds);
-        if (!SANITIZED) {
+        world->newstyle = false;
+        if (!SANITIZED && !SELDOM) {
                 ASSERT_EQ(status_of(supervisor, "\nVmSize:"), size);
                 ASSERT_EQ(status_of(supervisor, "\nVmRSS:"), resident);
         }
@@ -509,6 +587,210 @@ static void test_without_files(int listener, const char *uri) {
         ASSERT_OK(unlink(pid_file));
         ASSERT_EQ(waitpid(pid, &status, 0), pid);
         ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ASSERT_OK(rmdir(control));
+        ASSERT_OK(unlink(omit));
+}
+
+/* A service manager, as far as it keeps descriptors: what it was given, and not told to forget. */
+static int manager_fd = -EBADF, manager_kept = -EBADF;
+
+static void manager_open(void) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", directory);
+        manager_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ASSERT_TRUE(manager_fd >= 0);
+        ASSERT_OK(bind(manager_fd, (struct sockaddr *) &address, sizeof(address)));
+}
+
+/* Reads until that was said. */
+static void manager_await(const char *word) {
+        char text[256];
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        bool done = false;
+
+        while (!done) {
+                struct pollfd p = { .fd = manager_fd, .events = POLLIN };
+                struct iovec v = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+                struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+                ssize_t n;
+
+                ASSERT_EQ(poll(&p, 1, 20000), 1);
+                n = recvmsg(manager_fd, &m, MSG_CMSG_CLOEXEC);
+                ASSERT_TRUE(n > 0);
+                text[n] = '\0';
+                if (startswith(text, "FDSTOREREMOVE=1\nFDNAME=link"))
+                        manager_kept = safe_close(manager_kept);
+                else if (startswith(text, "FDSTORE=1\nFDNAME=link")) {
+                        ASSERT_EQ(manager_kept, -EBADF);
+                        ASSERT_TRUE(CMSG_FIRSTHDR(&m));
+                        memcpy(&manager_kept, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+                }
+                done = startswith(text, word) != NULL;
+        }
+}
+
+/* As scaleway-nbd@.service does on the host. The kernel has the link that was kept, if one was. */
+static pid_t start_again(int listener) {
+        pid_t pid = fork_helper();
+        _cleanup_free_ char *path = NULL;
+        char number[16];
+
+        if (pid != 0)
+                return pid;
+
+        safe_close(listener);
+        ASSERT_OK(asprintf_to(&path, "%s/notify", directory));
+        ASSERT_OK(setenv("NOTIFY_SOCKET", path, 1));
+        if (manager_kept >= 0) {
+                kernel_socket = fcntl(manager_kept, F_DUPFD_CLOEXEC, 100);
+                kernel_dead = false;
+                ASSERT_TRUE(dup2(manager_kept, 3) == 3);
+                (void) snprintf(number, sizeof(number), "%i", (int) getpid());
+                ASSERT_OK(setenv("LISTEN_PID", number, 1));
+                ASSERT_OK(setenv("LISTEN_FDS", "1", 1));
+        }
+        _exit(-supervise_again(3));
+}
+
+static void kill_supervisor(pid_t pid) {
+        int status;
+
+        ASSERT_OK(kill(pid, SIGKILL));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFSIGNALED(status));
+}
+
+static void await_pid(pid_t pid) {
+        usec_t deadline = now_usec() + 20 * USEC_PER_SEC;
+
+        for (;; sleep_usec(5 * USEC_PER_MSEC)) {
+                NbdRecord record = {};
+                bool done;
+
+                ASSERT_OK(nbd_record_read(3, &record));
+                done = record.pid == (uint64_t) pid;
+                nbd_record_done(&record);
+                if (done)
+                        return;
+                ASSERT_TRUE(now_usec() < deadline);
+        }
+}
+
+/* One that was killed has another one in its place, that knows from the record and from the manager what there is to be known. */
+static pid_t test_replaced(int listener, const char *uri) {
+        _cleanup_free_ char *root = NULL, *own_root = NULL;
+        char target[PATH_MAX] = "";
+        unsigned sessions, taken;
+        NbdRecord record;
+        pid_t pid;
+
+        manager_open();
+        ASSERT_OK(asprintf_to(&root, "%s/initramfs", directory));
+        ASSERT_OK(mkdir_p(root));
+        write_text("block/nbd3/pid", "1\n");
+        write_record(uri);
+        world->stay = true;
+        taken = world->n_taken;
+
+        /* Nothing was kept: it connects, and what it has then is kept. */
+        pid = start_again(listener);
+        manager_await("READY=1");
+        await_pid(pid);
+        manager_await("FDSTORE=1");
+        await(NBD_LINK_UP, NULL);
+        ASSERT_EQ(world->n_taken, taken + 1);
+        /* It holds no file system that is to be unmounted in the end. */
+        ASSERT_OK(asprintf_to(&own_root, "/proc/%i/root", (int) pid));
+        for (usec_t deadline = now_usec() + 10 * USEC_PER_SEC; !streq(target, root); sleep_usec(USEC_PER_MSEC)) {
+                ssize_t n = readlink(own_root, target, sizeof(target) - 1);
+
+                ASSERT_TRUE(n > 0 && now_usec() < deadline);
+                target[n] = '\0';
+        }
+
+        /* The link lives on, and the server does not notice anything. */
+        sessions = world->n_sessions;
+        kill_supervisor(pid);
+        pid = start_again(listener);
+        manager_await("READY=1");
+        await_pid(pid);
+        await(NBD_LINK_UP, NULL);
+        ASSERT_EQ(world->n_sessions, sessions);
+        /* And it knows when it is lost. */
+        world->stay = false;
+        await_taken(taken + 2);
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_EQ(record.pid, pid);
+        ASSERT_FALSE(record.root);
+        nbd_record_done(&record);
+
+        /* The root is found on it, and that is known to the one after it, as is what was asked to be the limit. */
+        ASSERT_EQ(nbd_control_ask(3, NBD_CONTROL_ROOT, 10 * USEC_PER_SEC, NULL), 1);
+        ASSERT_EQ(world->dead_timeout, DEAD_TIMEOUT_ROOT_SEC);
+        world->dead_timeout = 0;
+        ASSERT_EQ(nbd_control_ask(3, NBD_CONTROL_ROOT, 10 * USEC_PER_SEC, NULL), 1);
+        ASSERT_EQ(world->dead_timeout, 0);
+
+        /* The link is lost while nobody looks after it. */
+        sleep_usec(200 * USEC_PER_MSEC);
+        while (recv(manager_fd, target, sizeof(target), MSG_DONTWAIT | MSG_PEEK) > 0)
+                manager_await("");
+        ASSERT_TRUE(manager_kept >= 0);
+        kill_supervisor(pid);
+        taken = world->n_taken;
+        world->stay = false;
+        for (struct pollfd p = { .fd = manager_kept, .events = POLLRDHUP }; poll(&p, 1, 20000) == 0;)
+                ;
+        world->stay = true;
+        pid = start_again(listener);
+        await_pid(pid);
+        await_taken(taken + 1);
+        await(NBD_LINK_UP, NULL);
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_TRUE(record.root);
+        nbd_record_done(&record);
+
+        /* Whom systemd has started is not ended by a mistake. */
+        ASSERT_OK(kill(pid, SIGTERM));
+        ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
+
+        /* What is another device by now is left alone; and so is one that is not attached. */
+        write_text("block/nbd3/backend", "another\n");
+        ASSERT_ERROR(supervise_again(3), EBUSY);
+        write_text("block/nbd3/backend", "volume\n");
+        ASSERT_ERROR(supervise_again(3), EBUSY); /* one of them is enough */
+        return pid;
+}
+
+/* It was disconnected, but somebody has it open; perhaps it has the root, and then somebody has to be there when the machine goes down. */
+static void test_cut(pid_t pid) {
+        _cleanup_free_ char *pid_file = NULL;
+        unsigned sessions;
+        NbdRecord record;
+        int status;
+
+        world->invalid = true;
+        world->stay = false;
+        await(NBD_LINK_DOWN, "somebody has disconnected it while it was in use");
+        sessions = world->n_sessions;
+        sleep_usec(USEC_PER_SEC + 500 * USEC_PER_MSEC);
+        ASSERT_EQ(world->n_sessions, sessions);
+        ASSERT_EQ(waitpid(pid, &status, WNOHANG), 0);
+        ASSERT_EQ(nbd_control_ask(3, "resize", 10 * USEC_PER_SEC, NULL), 0);
+        ASSERT_EQ(world->n_sessions, sessions);
+
+        ASSERT_OK(asprintf_to(&pid_file, "%s/block/nbd3/pid", directory));
+        ASSERT_OK(unlink(pid_file));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        ASSERT_ERROR(nbd_record_read(3, &record), ENOENT);
+        ASSERT_ERROR(supervise_again(3), ENODEV);
 }
 
 int main(int argc, char *argv[]) {
@@ -540,6 +822,13 @@ int main(int argc, char *argv[]) {
         ASSERT_OK(read_file(path, 64, &text, NULL));
         ASSERT_EQ(strtol(text, NULL, 10), supervisor);
 
+        if (SELDOM) {
+                test_many(supervisor, /* newstyle= */ true, N_RECONNECTS);
+                test_many(supervisor, /* newstyle= */ false, N_RECONNECTS);
+                test_detach(supervisor);
+                goto end;
+        }
+
         test_second(listener, uri);
         test_another_export(SIZE - 512, FLAGS, "1048064 bytes now, less than");
         test_another_export(SIZE * 2, FLAGS, "2097152 bytes now, more than");
@@ -547,11 +836,14 @@ int main(int argc, char *argv[]) {
         test_another_export(SIZE, NBD_FLAG_HAS_FLAGS, "cannot do any more what it could");
         test_lost_news();
         test_silent();
-        test_many(supervisor);
+        test_many(supervisor, /* newstyle= */ false, N_RECONNECTS / 4 * 3);
+        test_many(supervisor, /* newstyle= */ true, N_RECONNECTS / 4);
         test_resize();
         test_detach(supervisor);
         test_without_files(listener, uri);
+        test_cut(test_replaced(listener, uri));
 
+end:
         ASSERT_OK(kill(server, SIGKILL));
         ASSERT_OK(asprintf_to(&remove, "rm -r '%s'", directory));
         return system(remove) == 0 ? 0 : EXIT_FAILURE;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A root that is not the whole NBD volume: partitions, LVM, btrfs. And one that is on no NBD volume at all."""
 
+import json
 import os
 
 import disks
 import documents
+import nbd
 from bench import BASE_CMDLINE, COST, NO_HOST_NETWORK
 from disks import LVM, ROOT, Partition
 from testing import absent, check, contains, equal, options, rows
@@ -125,11 +127,11 @@ def test_lvm_without_lvm(bench):
     bench.wait_failed(r"'/dev/nbd0' is an LVM physical volume\. .* there is no lvm in this initrd")
 
 
-@rows("B2")
+@rows("B2", "C1")
 @options(timeout=900)
 def test_btrfs_subvolume(bench):
     """The first boot is from the top level, of which it makes a subvolume; the second one is from that, and the disk is named by what is
-    on it."""
+    on it. It is volume 1 then, which the generator does not know: who looks after that volume is told by the switch."""
     bench.build_disk(disks.btrfs)
     vm = bench.boot()
     bench.wait_booted()
@@ -137,11 +139,18 @@ def test_btrfs_subvolume(bench):
     perl = r'open(my $d, "<", "/") or die $!; my $a = pack("q a4088", fileno($d), q(@root)); ioctl($d, 0x50009401, $a) or die $!'
     vm.run(f"perl -e '{perl}' && echo subvolume >/@root/etc/which && sync")
     uuid = vm.run("findmnt -no UUID /").strip()
-    vm = bench.boot(tags=["rootflags=subvol=@root", f"root=UUID={uuid}"])
+    server = nbd.NbdkitMemory(bench.network, bench.folder, None, port=nbd.PORT + 1, number=1)
+    bench.callback(server.stop)
+    server.start()
+    volumes = {"0": documents.volume(server.uri, name="data", id="cccccccc-0000-4000-8000-000000000000"),
+               "1": documents.volume(bench.server.uri)}  # fmt: skip
+    vm = bench.boot(tags=["rootflags=subvol=@root", f"root=UUID={uuid}"], metadata={"volumes": volumes})
     bench.wait_booted()
     equal(vm.run("findmnt -no FSTYPE,FSROOT /").split(), ["btrfs", "/@root"], "root of the booted system")
     equal(vm.read("/etc/which").strip(), "subvolume", "its content")
     contains(vm.console.text, f"Mounted '/dev/disk/by-uuid/{uuid}'", "root= is used")
+    equal(json.loads(vm.read("/run/scaleway/nbd/1.json"))["root"], True, "the record of what the root is on")
+    contains(vm.run("dmesg"), "nbd1: the root needs it", "what its supervisor says")
 
 
 def boot_from_vda(bench, **more):

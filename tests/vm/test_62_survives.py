@@ -32,6 +32,31 @@ def supervisor(vm, index=0):
     return pid
 
 
+def replaced(bench, vm):
+    """A supervisor that is killed has another one in its place, which the server does not notice, and which no longer needs the initrd.
+    Returns its number."""
+    old, before = supervisor(vm), record(vm)
+    sessions = bench.server.output().count("accepted connection")
+    vm.run(f"kill -KILL {old}")
+    wait_until(lambda: record(vm)["pid"] != int(old), 20, "another supervisor")
+    new, after = supervisor(vm), record(vm)
+    for key in ("link", "reconnects", "size", "identifier", "uri", "root", "since"):
+        equal(after[key], before[key], f"{key} of the record")
+    equal(bench.server.output().count("accepted connection"), sessions, "connections that the server saw")
+    equal(vm.run(f"readlink /proc/{new}/exe /proc/{new}/root").split(), ["/run/initramfs/usr/bin/scaleway-exit", "/run/initramfs"], "what it needs")
+    check(memory(vm, new)["VmLck"] > 0, "its memory is locked")
+    equal(vm.run("systemctl is-active scaleway-nbd@0.service", ok=None).strip(), "active", "its unit")
+    return new
+
+
+def in_use(vm):
+    """What the root is on is detached by nobody in passing."""
+    for command in f"{STATUS} detach 0", f"{STATUS} detach all", "/run/initramfs/usr/sbin/xnbd-client -d /dev/nbd0":
+        text = vm.run(f"{command} 2>&1; echo status=$?")
+        contains(text, r"^nbd0 is in use, not detaching it", command)
+        contains(text, r"^status=1$", command)
+
+
 def memory(vm, pid):
     """KiB by key, and the number of descriptors."""
     pairs = re.findall(r"^(Vm\w+|Rss\w+):\s+(\d+) kB", vm.read(f"/proc/{pid}/status"), re.M)
@@ -143,13 +168,19 @@ def test_all_that_may_happen(bench):
     os.truncate(bench.disk, size + (96 << 20))
     contains(vm.run(f"{STATUS} resize 0"), r"^nbd0: grown from ", "resize of a link that is up")
     load.next_write(time.monotonic() - vm.started)
-    load.stop()
     equal(supervisor(vm), pid, "it is the same process")
+    after = memory(vm, pid)
+    equal((after["VmSize"], after["fds"]), (before["VmSize"], before["fds"]), f"memory and descriptors of the supervisor: {before}, {after}")
+    # Twice: the second one gets what the first one has left.
+    replaced(bench, vm)
+    in_use(vm)
+    seen["killed, by another supervisor"] = kill_server(bench, load, 1)
+    pid = replaced(bench, vm)
+    load.next_write(time.monotonic() - vm.started)
+    load.stop()
     status = json.loads(vm.run(f"{STATUS} status --json"))[0]
     equal((status["device"], status["link"], status["pid"]), ("nbd0", "up", int(pid)), f"status: {status}")
     check(status["reconnects"] >= 13, f"reconnects: {status}")
-    after = memory(vm, pid)
-    equal((after["VmSize"], after["fds"]), (before["VmSize"], before["fds"]), f"memory and descriptors of the supervisor: {before}, {after}")
     equal(vm.run("systemctl is-active scaleway-nbd@0.service", ok=None).strip(), "active", "its unit, to the host's systemd")
     check("scaleway-nbd@0.service" not in vm.run("systemctl --failed --plain --no-legend"), "it has not failed")
     print(f"seconds until it was noticed and until it went on: {seen}; memory: {after}")

@@ -3,12 +3,13 @@
 not cut it. How that is told where systemd does not run: see 26_inits."""
 
 import os
+import re
 import shutil
 import subprocess
 
 import managers
 import nbd
-from process import find, need
+from process import find, need, wait_until
 from testing import absent, check, contains, equal, options, rows
 
 XNBD = "/run/initramfs/usr/sbin/xnbd-client"
@@ -63,6 +64,11 @@ def calls_of_images(bench, vm):
     check(code == 0 and pid.isdigit(), f"-c after that: {code} {pid}")
     equal(status(vm, attach)[0], 0, "attached already")
     equal(server.output().count("accepted connection"), 1, "connections that the server saw")
+    # Whoever looks after it has the name of the old one, by which images spare it, and connects it again.
+    contains(vm.run(f"tr '\\0' ' ' </proc/{pid}/cmdline"), "^@xnbd-client supervise /dev/nbd5 $", "who looks after it")
+    server.kill()
+    server.start()
+    wait_until(lambda: re.search("^nbd5: link up .* 1 reconnects", vm.run("/run/initramfs/usr/bin/scaleway-nbd status"), re.M), 20, "its link to be up again")
     vm.run("udevadm settle; echo mine >/dev/nbd5p1 && sync && echo 3 >/proc/sys/vm/drop_caches")
     equal(vm.run("head -n 1 /dev/nbd5p1").strip(), "mine", "what was written to its partition")
     vm.run("ln -s /dev/nbd5p1 /run/link")
@@ -72,6 +78,7 @@ def calls_of_images(bench, vm):
     # As scw-nbd-disconnect-extra does it, which leaves the root alone.
     vm.run(f"for device in /dev/nbd[!0]*; do {XNBD} -c $device && {XNBD} -d $device; done; true")
     equal(status(vm, f"{XNBD} -c /dev/nbd5"), (2, ""), "-c after -d")
+    wait_until(lambda: vm.run(f"test -e /proc/{pid} || echo gone", ok=None).strip() == "gone", 10, "the end of who looked after it")
     contains(server.output(), r"NBD_CMD_DISC|client sent .*DISC", "the server was told")
     equal(status(vm, f"{XNBD} -d /dev/nbd5")[0], 0, "-d of what is free")
 
