@@ -94,12 +94,6 @@ def holding(root, path, data, offset=0, size=1536):
         f.write(data)
 
 
-def swap_header(size):
-    """Of version 1: pages, label."""
-    header = bytes(1024) + struct.pack("<III", 1, size // 4096 - 1, 0) + bytes(range(1, 17)) + b"swap".ljust(16, b"\0")
-    return header.ljust(4086, b"\0") + b"SWAPSPACE2"
-
-
 def luks_header():
     """Of version 1, as far as it says what it is."""
     return b"LUKS\xba\xbe" + struct.pack(">H", 1) + b"aes".ljust(32, b"\0") + b"xts-plain64".ljust(32, b"\0") + bytes(448)

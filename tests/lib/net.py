@@ -114,6 +114,7 @@ class Network:
         if b.mode == "none":
             return
         log = os.path.join(self.folder, f"dnsmasq-{b.name}.log")
+        before = b.dnsmasq.output().count("started, version") if b.dnsmasq else 0
         argv = [
             "dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--log-facility=-", "--user=root", "--group=root",
             f"--interface={b.name}", "--bind-interfaces", "--except-interface=lo", "--no-ping", "--no-hosts", "--no-resolv",
@@ -136,7 +137,8 @@ class Network:
             argv += ["--enable-ra", f"--dhcp-range={b.prefix6},ra-only,64", f"--ra-param={b.name},10",
                      f"--dhcp-option=option6:dns-server,[{b.host6}],[fe80::]"]  # fmt: skip
         b.dnsmasq = Child(argv, log, self.prefix)
-        wait_until(lambda: "started, version" in b.dnsmasq.output(), 10, "dnsmasq", b.dnsmasq)
+        # The log may be that of an earlier one as well.
+        wait_until(lambda: b.dnsmasq.output().count("started, version") > before, 10, "dnsmasq", b.dnsmasq)
 
     def dhcp_log(self, index=0):
         bridge = self.bridges[index]
@@ -149,6 +151,14 @@ class Network:
             return []
         with open(path, encoding="utf-8") as f:
             return [tuple(line.split()[1:3]) for line in f if len(line.split()) >= 4]
+
+    def change_address(self, index, address):
+        """The DHCP server has another address for the NIC from now on, and refuses to go on with the one that it has given."""
+        bridge = self.bridges[index]
+        bridge.dnsmasq.stop()
+        bridge.address = address
+        self.run("ip", "neigh", "replace", address, "lladdr", bridge.mac, "nud", "permanent", "dev", bridge.name)
+        self._serve_dhcp(bridge)
 
     def stop_dhcp(self, index=0, number=signal.SIGTERM):
         self.bridges[index].dnsmasq.send(number)

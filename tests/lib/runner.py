@@ -3,7 +3,6 @@
 
 import argparse
 import ast
-import concurrent.futures
 import contextlib
 import fcntl
 import glob
@@ -11,6 +10,7 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 import traceback
+
+import schedule
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
@@ -29,21 +31,26 @@ TIERS = ["build", "unit", "fuzz", "generator", "units", "controlplane", "module"
 MESON_TIERS = ["unit", "fuzz", "generator"]
 BUILD_TIERS = ["units"]  # their run takes the build folder as argument
 TREE_TIERS = ["units", "module"]  # look into the Debian 13 tree, $SCALEWAY_TREE
+GCC, IMAGE = "build/gcc", "image/build"  # what others wait for
 BUILD_FAILED = "there is no build to test, see its log"
 NO_IMAGE = "there is no image: "
 IMAGE_COMPILERS = ["gcc", "clang"]  # those of Debian 13, inside its tree
 PYTHON_TIERS = {"controlplane": 60, "vm": 420}  # time-out of a test, s
 PASS, FAIL, SKIP = "ok", "FAIL", "SKIP"
 EXIT_SKIP = 77
-# Builds of the build tier: name → compiler, options of meson, suites that are run in it.
+# Unit tests mostly wait: for time-outs, and for programs that wait for these.
+MESON_LOAD = 0.5
+MESON_PROCESSES = 4 * (os.cpu_count() or 1)
+BEHIND_TIMEOUT = 3600  # s; of what gets only what others leave
+# Builds of the build tier: name → compiler, options of meson, suites that are run in it, which takes longer than all else.
 BUILDS = {
     "gcc": ("gcc", ["-Dwerror=true"], []),
-    "clang": ("clang", ["-Dwerror=true", "-Dman=disabled"], []),
     "sanitizers": (
         "gcc",
         ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dman=disabled", "-Dwerror=false"],
         ["unit", "fuzz"],
     ),
+    "clang": ("clang", ["-Dwerror=true", "-Dman=disabled"], []),
 }
 
 
@@ -70,6 +77,18 @@ class Report:
     def count(self, status):
         return sum(1 for r in self.results if r.status == status)
 
+    def print_end(self, seconds):
+        """What each tier took, the names of what did not pass, and the line that says it all."""
+        for tier in TIERS:
+            results = [r for r in self.results if r.name.startswith(f"{tier}/")]
+            if len(results) > 1:
+                print(f"{len(results):4} of {tier}: {sum(r.seconds for r in results):.0f} s one after the other")
+        bad = [r for r in self.results if r.status != PASS]
+        if len(self.results) > 1:
+            for result in bad:
+                print(f"{result.status:4} {result.name}")
+        print(f"{self.count(PASS)} passed, {self.count(FAIL)} failed, {self.count(SKIP)} skipped in {seconds:.0f} s")
+
 
 def log_path(name):
     """Below LOGS, which lies in CACHE; makes the folder."""
@@ -78,13 +97,23 @@ def log_path(name):
     return path
 
 
-def command(argv, log, timeout=1800, env=None, append=False):
-    """Runs argv with its output in log; returns the exit status, None after a time-out."""
+_children = set()  # of command(), that run
+
+
+def end_children():
+    """For a run that was interrupted: each takes down what it has, and all that wait for one get on."""
+    for child in list(_children):
+        child.terminate()
+
+
+def command(argv, log, timeout=1800, env=None, append=False, behind=False):
+    """Runs argv with its output in log; returns the exit status, None after a time-out. behind: see schedule.py."""
     with open(log, "ab" if append else "wb") as f:
         f.write(f"$ {' '.join(argv)}\n".encode())
         f.flush()
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, cwd=TOP,
-                                 env={**os.environ, **(env or {})}, start_new_session=True)
+        child = subprocess.Popen(schedule.behind(argv) if behind else argv, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                                 cwd=TOP, env={**os.environ, **(env or {})}, start_new_session=True)
+        _children.add(child)
         try:
             return child.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -100,6 +129,8 @@ def command(argv, log, timeout=1800, env=None, append=False):
             child.terminate()
             child.wait()
             raise
+        finally:
+            _children.discard(child)
 
 
 def last_lines(log, count=12):
@@ -137,7 +168,7 @@ def build(name):
 
 
 def build_locked(name):
-    compiler, meson_options, suites = BUILDS[name]
+    compiler, meson_options, _ = BUILDS[name]
     missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
     if missing:
         return SKIP, f"missing: {' '.join(missing)}", None
@@ -150,39 +181,69 @@ def build_locked(name):
             return FAIL, last_lines(log), log
     else:
         open(log, "w", encoding="utf-8").close()
-    if command(["ninja", "-C", folder], log, append=True) != 0:
+    # Others are beside it.
+    if command(["ninja", "-C", folder, f"-j{os.cpu_count() or 1}"], log, append=True) != 0:
         return FAIL, last_lines(log, 25), log
-    if suites:
-        arguments = [word for suite in suites for word in ("--suite", suite)]
-        argv = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "-t", "3", *arguments]
-        env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
-        if command(argv, log, env=env, append=True) != 0:
+    return PASS, "", log
+
+
+def run_suites(name):
+    """Those of a build, in it. Returns (status, why, log)."""
+    log = log_path(f"build/{name}-suites")
+    arguments = [word for suite in BUILDS[name][2] for word in ("--suite", suite)]
+    argv = ["meson", "test", "-C", os.path.join(CACHE, f"build-{name}"), "--no-rebuild", "--print-errorlogs",
+            f"--num-processes={MESON_PROCESSES}", "-t", "3", *arguments]  # fmt: skip
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    with locked(f"build-{name}"):
+        if command(argv, log, env=env) != 0:
             return FAIL, last_lines(log, 25), log
     return PASS, "", log
 
 
-class Builder:
-    """The gcc build, made once for all that need it."""
+class Once:
+    """What several tasks need, made by the first. get() returns (status, why, log, seconds)."""
 
     def __init__(self):
         self.outcome = None
+        self._lock = threading.Lock()
 
     def get(self):
-        if self.outcome is None:
-            start = time.monotonic()
-            self.outcome = (*build("gcc"), time.monotonic() - start)
-        return self.outcome
+        with self._lock:
+            if self.outcome is None:
+                start = time.monotonic()
+                self.outcome = (*self.make(), time.monotonic() - start)
+            return self.outcome
 
 
-def run_build(names, report, builder):
-    for name in names:
-        if name == "gcc":
-            status, why, log, seconds = builder.get()
-        else:
-            start = time.monotonic()
-            status, why, log = build(name)
-            seconds = time.monotonic() - start
-        report.add(Result(f"build/{name}", status, seconds, why, log))
+class Builder(Once):
+    """The gcc build."""
+
+    def make(self):
+        return build("gcc")
+
+
+def build_tasks(wanted, report, builder):
+    def timed(name, function):
+        start = time.monotonic()
+        status, why, log = function()
+        report.add(Result(name, status, time.monotonic() - start, why, log))
+        return status
+
+    def compiled_and_tried(name):
+        # Its tests take a build that may be an old one for a failure of their own.
+        if outcomes[name] == PASS:
+            timed(f"build/{name}-suites", lambda: run_suites(name))
+
+    def compile_it(name):
+        outcomes[name] = timed(f"build/{name}", lambda: builder.get()[:3] if name == "gcc" else build(name))
+
+    outcomes = {}
+    for name, (_, _, suites) in BUILDS.items():
+        tried = suites and wanted(f"build/{name}-suites")
+        if tried or wanted(f"build/{name}"):
+            yield schedule.Task(f"build/{name}", lambda name=name: compile_it(name))
+            if tried:
+                yield schedule.Task(f"build/{name}-suites", lambda name=name: compiled_and_tried(name), [f"build/{name}"], MESON_LOAD)
 
 
 def meson_names(tier):
@@ -208,7 +269,7 @@ def run_meson(tier, wanted, report, builder):
         return
     base = f"{tier}-{os.getpid()}"
     log = log_path(f"{tier}/meson")
-    command(["meson", "test", "-C", BUILD, "--no-rebuild", "--suite", tier, "--logbase", base, *names], log)
+    command(["meson", "test", "-C", BUILD, "--no-rebuild", f"--num-processes={MESON_PROCESSES}", "--suite", tier, "--logbase", base, *names], log)
     detail = log_path(f"{tier}/output")
     os.replace(os.path.join(BUILD, "meson-logs", base + ".txt"), detail)
     found = set()
@@ -245,54 +306,44 @@ def run_script(tier, report, builder, image):
             return
     log = log_path(name)
     start = time.monotonic()
-    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log)
+    code = command([script, *([BUILD] if tier in BUILD_TIERS else [])], log, timeout=BEHIND_TIMEOUT, behind=True)
     status = PASS if code == 0 else SKIP if code == EXIT_SKIP else FAIL
     why = f"exit status {code}\n{last_lines(log)}"
     report.add(Result(name, status, time.monotonic() - start, why, log))
 
 
-class Image:
-    """Kernel, initrd and root image, built once; handed to the tests by the environment."""
+class Image(Once):
+    """Kernel, initrd and root image; handed to the tests by the environment."""
 
-    def __init__(self):
-        self.outcome = None
-
-    def get(self):
-        """(status, why, log, seconds)."""
-        if self.outcome is None:
-            start = time.monotonic()
-            log = log_path("image/build")
-            script = (
-                "import json, sys; from bench import Parts; p = Parts(); "
-                "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
-                "'SCALEWAY_INITRD_LEAN': p.initrd_lean, 'SCALEWAY_TREE': p.tree}, open(sys.argv[1], 'w'))"
-            )
-            result = os.path.join(LOGS, "image", "parts.json")
-            print(f"image … (log: {os.path.relpath(log)})", flush=True)
-            code = command([sys.executable, "-c", script, result], log, timeout=3600, env={"PYTHONPATH": HERE})
-            if code == 0:
-                with open(result, encoding="utf-8") as f:
-                    os.environ.update({k: v for k, v in json.load(f).items() if v})
-                self.outcome = (PASS, "", log, time.monotonic() - start)
-            else:
-                self.outcome = (FAIL, f"exit status {code}\n{last_lines(log)}", log, time.monotonic() - start)
-        return self.outcome
+    def make(self):
+        log = log_path("image/build")
+        script = (
+            "import json, sys; from bench import Parts; p = Parts(); "
+            "json.dump({'SCALEWAY_KERNEL': p.kernel, 'SCALEWAY_INITRD': p.initrd, 'SCALEWAY_ROOT': p.root, "
+            "'SCALEWAY_INITRD_LEAN': p.initrd_lean, 'SCALEWAY_TREE': p.tree}, open(sys.argv[1], 'w'))"
+        )
+        result = os.path.join(LOGS, "image", "parts.json")
+        print(f"image … (log: {os.path.relpath(log)})", flush=True)
+        code = command([sys.executable, "-c", script, result], log, timeout=3600, env={"PYTHONPATH": HERE})
+        if code != 0:
+            return FAIL, f"exit status {code}\n{last_lines(log)}", log
+        with open(result, encoding="utf-8") as f:
+            os.environ.update({k: v for k, v in json.load(f).items() if v})
+        return PASS, "", log
 
 
-def run_image(wanted, report, image, builder):
-    if wanted("image/build"):
-        status, why, log, seconds = image.get()
-        report.add(Result("image/build", status, seconds, why, log))
-    for compiler in IMAGE_COMPILERS:
-        name = f"image/compile-{compiler}"
-        if wanted(name):
-            log = log_path(name)
-            start = time.monotonic()
-            code = command([sys.executable, os.path.join(HERE, "image.py"), compiler], log, timeout=3600)
-            why = f"exit status {code}\n{last_lines(log, 25)}"
-            report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
-    if wanted("image/run") and os.path.exists(os.path.join(TESTS, "image", "run")):
-        run_script("image", report, builder, image)
+def report_image(report, image):
+    status, why, log, seconds = image.get()
+    report.add(Result(IMAGE, status, seconds, why, log))
+
+
+def compile_in_image(compiler, report):
+    name = f"image/compile-{compiler}"
+    log = log_path(name)
+    start = time.monotonic()
+    code = command([sys.executable, os.path.join(HERE, "image.py"), compiler], log, timeout=BEHIND_TIMEOUT, behind=True)
+    why = f"exit status {code}\n{last_lines(log, 25)}"
+    report.add(Result(name, PASS if code == 0 else FAIL, time.monotonic() - start, why, log))
 
 
 # Tests in Python
@@ -305,13 +356,14 @@ class PythonTest:
         self.name = f"{tier}/{stem}::{re.sub(r'^test_', '', function.name)}"
         self.rows = []
         self.timeout = PYTHON_TIERS[tier]
+        self.load = 1.0
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "rows":
                 self.rows += [ast.literal_eval(a) for a in decorator.args]
             elif isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "options":
                 for keyword in decorator.keywords:
-                    if keyword.arg == "timeout":
-                        self.timeout = ast.literal_eval(keyword.value)
+                    if keyword.arg in ("timeout", "load"):
+                        setattr(self, keyword.arg, ast.literal_eval(keyword.value))
 
     @property
     def folder(self):
@@ -339,30 +391,25 @@ def python_tests(tier):
     return tests
 
 
-def run_python(tier, wanted, report, jobs, image):
-    tests = [t for t in python_tests(tier) if wanted(t.name)]
-    if not tests:
-        return
-    if tier == "vm":
+def run_python(test, report, image):
+    if test.tier == "vm":
         status, why, log, _ = image.get()
         if status != PASS:
-            for test in tests:
-                report.add(Result(test.name, status, 0, NO_IMAGE + why.splitlines()[0], log))
+            report.add(Result(test.name, status, 0, NO_IMAGE + why.splitlines()[0], log))
             return
-    with concurrent.futures.ThreadPoolExecutor(jobs if tier == "vm" else 1) as pool:
-        futures = [pool.submit(test.run) for test in tests]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                report.add(future.result())
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+    report.add(test.run())
 
 
 def run_one(path, function, folder):
     """In a process of its own: what a test leaves behind ends with it."""
     from testing import Skip
+
+    start = time.monotonic()
+
+    def print_cost():
+        """Of itself and of all that it has waited for, QEMU and the servers among that."""
+        used = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        print(f"processor time: {used:.1f} s of {time.monotonic() - start:.1f} s", flush=True)
 
     def terminate(*_):
         raise SystemExit("ended by the runner")
@@ -373,13 +420,16 @@ def run_one(path, function, folder):
     spec.loader.exec_module(module)
     test = getattr(module, function)
     try:
-        if os.path.basename(os.path.dirname(path)) == "vm":
-            from bench import Bench
+        try:
+            if os.path.basename(os.path.dirname(path)) == "vm":
+                from bench import Bench
 
-            with Bench(folder, keep=bool(os.environ.get("SCALEWAY_KEEP"))) as bench:
-                test(bench)
-        else:
-            test(None)
+                with Bench(folder, keep=bool(os.environ.get("SCALEWAY_KEEP"))) as bench:
+                    test(bench)
+            else:
+                test(None)
+        finally:
+            print_cost()
     except Skip as e:
         print(f"\n!! {e}")
         return EXIT_SKIP
@@ -440,7 +490,7 @@ def print_rows():
 
 def list_names(tier):
     if tier == "build":
-        return [f"build/{name}" for name in BUILDS]
+        return [f"build/{name}{part}" for name, (_, _, suites) in BUILDS.items() for part in ("", *["-suites"] * bool(suites))]
     if tier in PYTHON_TIERS:
         return [t.name for t in python_tests(tier)]
     if tier == "generator":
@@ -450,22 +500,42 @@ def list_names(tier):
         stems = sorted(os.path.splitext(os.path.basename(p))[0] for p in paths)
         return [f"{tier}/{stem}" for stem in stems if stem != "fuzz-main"]
     if tier == "image":
-        names = ["image/build"] + [f"image/compile-{compiler}" for compiler in IMAGE_COMPILERS]
-        return names + (["image/run"] if os.path.exists(os.path.join(TESTS, "image", "run")) else [])
+        return [IMAGE, *(f"image/compile-{compiler}" for compiler in IMAGE_COMPILERS)]
     return [f"{tier}/run"]
 
 
-def run_tier(tier, wanted, report, jobs, builder, image):
+def tier_tasks(tier, wanted, report, builder, image):
     if tier == "build":
-        run_build([n for n in BUILDS if wanted(f"build/{n}")], report, builder)
+        yield from build_tasks(wanted, report, builder)
     elif tier in MESON_TIERS:
-        run_meson(tier, wanted, report, builder)
+        if any(wanted(name) for name in list_names(tier)):
+            # meson is to meet no other meson in the same folder.
+            after = [GCC, *MESON_TIERS[: MESON_TIERS.index(tier)]]
+            yield schedule.Task(tier, lambda: run_meson(tier, wanted, report, builder), after, MESON_LOAD)
     elif tier in PYTHON_TIERS:
-        run_python(tier, wanted, report, jobs, image)
+        for test in python_tests(tier):
+            if wanted(test.name):
+                yield schedule.Task(test.name, lambda test=test: run_python(test, report, image), [IMAGE] if tier == "vm" else [], test.load)
     elif tier == "image":
-        run_image(wanted, report, image, builder)
+        if wanted(IMAGE):
+            yield schedule.Task(IMAGE, lambda: report_image(report, image))
+        for compiler in IMAGE_COMPILERS:
+            if wanted(f"image/compile-{compiler}"):
+                yield schedule.Task(f"image/compile-{compiler}", lambda c=compiler: compile_in_image(c, report), [IMAGE], behind=True)
     elif wanted(f"{tier}/run"):
-        run_script(tier, report, builder, image)
+        after = [GCC] * (tier in BUILD_TIERS) + [IMAGE] * (tier in TREE_TIERS)
+        yield schedule.Task(f"{tier}/run", lambda: run_script(tier, report, builder, image), after, behind=True)
+
+
+def tasks(tiers, wanted, report, builder, image):
+    """What is to be done, in the order in which it is begun as far as there is room: first what others wait for, be it wanted by itself or not,
+    and last the tests of the server, beside which the rest is done."""
+    found = [task for tier in tiers for task in tier_tasks(tier, wanted, report, builder, image)]
+    makers = {IMAGE: image.get, GCC: builder.get}
+    for name, make in makers.items():
+        if any(name in task.after for task in found) and not any(name == task.name for task in found):
+            found.append(schedule.Task(name, make))
+    return sorted(found, key=lambda task: list(makers).index(task.name) if task.name in makers else len(makers))
 
 
 def default_jobs():
@@ -480,7 +550,7 @@ def main():
                                      epilog="tiers: " + " ".join(TIERS))
     parser.add_argument("tiers", nargs="*", metavar="tier")
     parser.add_argument("-k", metavar="PATTERN", help="only tests whose name (tier/file::test) matches this regular expression")
-    parser.add_argument("-j", "--jobs", type=int, default=default_jobs(), help="VMs at a time (default: %(default)s)")
+    parser.add_argument("-j", "--jobs", type=int, default=default_jobs(), help="VMs at a time, more if some mostly wait (default: %(default)s)")
     parser.add_argument("--list", action="store_true", help="print the names of the tests")
     parser.add_argument("--rows", action="store_true", help="print each row of the feature list with its tests")
     arguments = parser.parse_args()
@@ -504,17 +574,12 @@ def main():
     report, builder, image = Report(), Builder(), Image()
     start = time.monotonic()
     set_up()
-    if pattern:
-        # Do not build for a tier that has nothing to run.
-        tiers = [t for t in tiers if any(wanted(n) for n in list_names(t))]
-    for tier in tiers:
-        run_tier(tier, wanted, report, arguments.jobs, builder, image)
-    passed, failed, skipped = report.count(PASS), report.count(FAIL), report.count(SKIP)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - start:.0f} s")
+    schedule.run(tasks(tiers, wanted, report, builder, image), arguments.jobs, end_children)
+    report.print_end(time.monotonic() - start)
     if not report.results:
         print("No test has such a name.", file=sys.stderr)
         return 1
-    return 0 if failed == 0 and skipped == 0 else 1
+    return 0 if report.count(PASS) == len(report.results) else 1
 
 
 if __name__ == "__main__":

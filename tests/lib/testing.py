@@ -19,7 +19,7 @@ def rows(*ids):
 
 
 def options(**values):
-    """Settings of one test for the runner: timeout (s)."""
+    """Settings of one test for the runner, literal: timeout (s); load, of a test that mostly waits: which part of a processor it keeps busy."""
 
     def mark(function):
         function.options = values

@@ -247,9 +247,10 @@ class VM:
         self.child.process.stdin.write(text.encode())
         self.child.process.stdin.flush()
 
-    def login(self, user="root", password="root", timeout=240):
-        """Logs in on the console and leaves a plain shell there that neither echoes nor prompts."""
-        match = self.wait_for(LOGIN, timeout)
+    def login(self, user="root", password="root", timeout=240, since=0):
+        """Logs in on the console and leaves a plain shell there that neither echoes nor prompts. since: place of the console from which on the
+        prompt is looked for, of a system that has started again."""
+        match = self.wait_for(LOGIN, timeout, since)
         at = match.end()
         self.send(user + "\n")
         at = self.wait_for("Password: ", 60, at).end()

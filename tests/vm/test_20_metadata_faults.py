@@ -17,7 +17,7 @@ def says_once(vm, pattern):
 
 
 @rows("A5")
-@options(timeout=500)
+@options(timeout=500, load=0.5)
 def test_down(bench):
     vm = bench.boot(metadata=False, cmdline=ROOT)
     vm.wait_login(TIMEOUT)
@@ -25,7 +25,7 @@ def test_down(bench):
 
 
 @rows("A5")
-@options(timeout=500)
+@options(timeout=500, load=0.5)
 def test_unreachable(bench):
     """Connections hang, as on a network that does not know the service."""
     vm = bench.boot(cmdline=ROOT)
@@ -61,7 +61,7 @@ def test_garbage(bench):
 
 
 @rows("A5")
-@options(timeout=500)
+@options(timeout=500, load=0.5)
 def test_too_many_requests(bench):
     vm = bench.boot(cmdline=ROOT, faults=[{"kind": "status", "status": 429, "retry_after": 2, "path": "/conf"}])
     vm.wait_login(TIMEOUT)

@@ -129,6 +129,7 @@ def test_refused(bench):
 
 
 @rows("B7", "C4")
+@options(load=0.4)
 def test_silent(bench):
     """It takes connections, and no more. One try may last 30 s."""
     vm = boot(bench, f"{HOST}:{nfs.PATH}", overlay=shorter(40))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Images with another init than systemd, of which the initrd must not expect anything."""
 
-import json
 import shutil
 import subprocess
 
@@ -10,6 +9,7 @@ import inits
 from bench import STATES, debugfs
 from load import Load, kill_server
 from process import find, need, wait_until
+from supervisor import record, supervisor
 from testing import absent, check, contains, equal, options, rows
 
 NODES = {"console": "05:01", "null": "01:03", "zero": "01:05", "ptmx": "05:02", "tty": "05:00", "random": "01:08", "urandom": "01:09"}
@@ -77,14 +77,12 @@ def boots(bench, kind, initrd=None, faults=()):
 
 def survives(bench, vm):
     """Here, too, somebody looks after the link (C1), found by those who must not end it (D2)."""
-    pid = vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
-    equal(vm.read("/run/sendsigs.omit.d/nbd0.pid").strip(), pid, "/run/sendsigs.omit.d")
-    equal(vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "oom_score_adj")
+    pid = supervisor(vm)
     load = Load(vm)
     kill_server(bench, load, 1)
     load.stop()
-    equal(vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip(), pid, "the process that has connected it again")
-    equal(json.loads(vm.read("/run/scaleway/nbd/0.json"))["reconnects"], 1, "reconnects")
+    equal(supervisor(vm), pid, "the process that has connected it again")
+    equal(record(vm)["reconnects"], 1, "reconnects")
 
 
 def has_the_kernels_file_systems(vm):

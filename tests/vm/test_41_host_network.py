@@ -9,6 +9,7 @@ import documents
 import managers
 from bench import BASE_CMDLINE, NO_HOST_NETWORK, STATES
 from process import wait_until
+from supervisor import record
 from testing import absent, check, contains, equal, options, rows
 
 WITHOUT_ROOT = " ".join(word for word in BASE_CMDLINE.split() if not word.startswith("root="))
@@ -78,11 +79,25 @@ def survives_restart(bench, service, kind=None, in_charge=None, held=False):
     return vm
 
 
-def is_mended(vm):
-    """The link to the root was lost, and is there again (C1)."""
-    wait_until(lambda: "is up again" in vm.run("dmesg | grep nbd0:", ok=None), 60, "the link")
+def is_mended(vm, times=1):
+    """The link to the root was lost, so many times so far, and is there again (C1)."""
+    wait_until(lambda: vm.run("dmesg", ok=None).count("is up again") >= times, 60, "the link")
     vm.run("echo again >/etc/written && sync; echo 3 >/proc/sys/vm/drop_caches; ls -R /usr/share >/dev/null", timeout=60)
     absent(vm.run("dmesg"), r"(?i)I/O error|EXT4-fs error", "what the kernel says")
+
+
+def gets_another_address(bench, vm, renew):
+    """From the DHCP server, which refuses the one that the host's client has. The root's link is that of an address that is gone (C1)."""
+    other, place = "10.42.0.77", len(bench.network.dhcp_log())
+    bench.network.change_address(0, other)
+    vm.run(renew, timeout=90, ok=None)
+    wait_until(lambda: f"DHCPACK(br0) {other}" in bench.network.dhcp_log()[place:], 60, "the lease of the other address")
+    contains(bench.network.dhcp_log()[place:], r"DHCPNAK\(br0\) 10\.42\.0\.10 ", "the one that it had is refused")
+    wait_until(lambda: f"inet {other}/24" in vm.run(ADDRESSES), 60, "the other address")
+    is_mended(vm)
+    last = record(vm)
+    check(last["link"] == "up" and last["reconnects"] >= 1, f"the link was lost, and is there again: {last}")
+    print(last, vm.run(ADDRESSES), vm.run("dmesg | grep nbd0:"))
 
 
 @rows("A25", "B1")
@@ -114,9 +129,11 @@ def test_ifupdown(bench):
     vm = survives_restart(bench, "networking", "ifupdown", in_charge)
     equal(clients, [clients[0]] * 2, "processes of the DHCP client before and after")
     contains(vm.run("systemctl cat networking.service"), r"^# Written by scaleway-network of the initrd", "why nothing is taken down")
+    gets_another_address(bench, vm, "dhcpcd --rebind eth0")
     # By hand it does. Then who looks after the root's link has the NIC back.
+    again = len(vm.run("dmesg | grep 'nbd0:.* is up again'").splitlines()) + 1
     vm.run("ifdown eth0", timeout=90, ok=None)
-    is_mended(vm)
+    is_mended(vm, again)
     contains(vm.run("dmesg"), "nbd0: what leads to .* had been taken away, put back", "who has brought it back")
 
 

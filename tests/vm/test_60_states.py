@@ -5,7 +5,9 @@ import time
 
 from bench import STATES
 from net import METADATA_IPV4
+from load import Load, kill_server
 from process import wait_until
+from supervisor import loses_its_link, record, supervisor
 from testing import absent, check, contains, equal, options, rows
 from vm import LOGIN
 
@@ -29,11 +31,11 @@ def add_gate(bench, after="multi-user.target"):
                     f"symlink /etc/systemd/system/{after}.wants/gate.service ../gate.service")  # fmt: skip
 
 
-@rows("A10")
+@rows("A10", "C1")
 @options(timeout=600)
 def test_booted_is_the_hosts(bench):
     """It is said when the host has reached its boot target, not before; once, whatever units are started again; and not again after a
-    soft reboot."""
+    soft reboot. What looks after the root's link goes on through all of that, too."""
     add_gate(bench)
     vm = bench.boot()
     vm.wait_login()
@@ -48,9 +50,13 @@ def test_booted_is_the_hosts(bench):
           "when it would be said without a boot target")
     equal(vm.run("systemctl is-system-running --wait; systemctl --failed --quiet --no-pager", ok=None).strip(), "running", "the booted system")
 
+    pid = supervisor(vm)
+    vm.run("systemctl daemon-reload && systemctl daemon-reexec", timeout=120)
+    loses_its_link(bench, pid, 1)
     vm.run("systemctl restart scaleway-booted@target.service && systemctl start scaleway-booted@late.service")
     # What nothing wants is stopped and started; the gate stands open.
     vm.run("systemctl isolate multi-user.target", timeout=90)
+    loses_its_link(bench, pid, 2)
     vm.run("/run/initramfs/usr/bin/scw-signal-state --once kernel-started; /run/initramfs/usr/bin/scw-signal-state --once booted")
     equal(bench.final_states(), STATES, "states after that was done again")
 
@@ -59,6 +65,13 @@ def test_booted_is_the_hosts(bench):
     vm.leave_shell()
     vm.wait_for(LOGIN, 120, prompt)
     equal(bench.final_states(), STATES, "states after a soft reboot")
+    vm.login(since=prompt)
+    equal(supervisor(vm), pid, "the process that looks after the link, after a soft reboot")
+    load = Load(vm)
+    kill_server(bench, load, 1)
+    load.stop()
+    equal(record(vm)["reconnects"], 3, "reconnects")
+    equal(supervisor(vm), pid, "the process that has connected it again")
 
 
 @rows("A10")

@@ -75,7 +75,7 @@ def test_openrc(bench):
 
 
 @rows("D1")
-@options(timeout=600)
+@options(timeout=600, load=0.6)
 def test_storage_gone(bench):
     """For good, and without a word, as soon as the shutdown begins. What was written before is there."""
     server = ends.Server(bench)
