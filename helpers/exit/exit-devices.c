@@ -61,13 +61,14 @@ DeviceKind device_look(const char *sys, const char *name) {
         return kind >= 0 && has_holders(sys, name) ? _DEVICE_INVALID : kind;
 }
 
-/* -EBUSY if it is in use. */
-static int stop(void *data) {
-        const Device *d = data;
+int device_stop(const char *name, DeviceKind kind) {
         _cleanup_close_ int fd = -EBADF;
         char path[sizeof("/dev/") + NAME_SIZE];
 
-        (void) snprintf(path, sizeof(path), "/dev/%s", d->name);
+        assert(name);
+
+        if ((size_t) snprintf(path, sizeof(path), "/dev/%s", name) >= sizeof(path))
+                return -ENAMETOOLONG;
         for (char *p = path; (p = strchr(p, '!'));)
                 *p = '/';
         /* Exclusively, as a loop device that is in use would be marked to end some time later. */
@@ -78,7 +79,13 @@ static int stop(void *data) {
         if (fsync(fd) < 0)
                 return -errno;
 
-        return ioctl(fd, d->kind == DEVICE_LOOP ? LOOP_CLR_FD : STOP_ARRAY, 0) < 0 ? -errno : 0;
+        return ioctl(fd, kind == DEVICE_LOOP ? LOOP_CLR_FD : STOP_ARRAY, 0) < 0 ? -errno : 0;
+}
+
+static int stop(void *data) {
+        const Device *d = data;
+
+        return device_stop(d->name, d->kind);
 }
 
 static unsigned stop_round(usec_t deadline) {

@@ -14,6 +14,9 @@ typedef enum DeviceKind {
  * and has to be stopped before. sys stands for /sys. */
 DeviceKind device_look(const char *sys, const char *name);
 
+/* Stops one. Returns 0 or a negative errno, -EBUSY if it is in use, and then it is as it was. */
+_must_check_ int device_stop(const char *name, DeviceKind kind);
+
 /* Stops all loop devices and MD arrays that are not in use, those on top first, each in a process of its own. Nothing, in another PID namespace
  * than the first: the devices are those of the whole machine. Returns how many were stopped, each of which is said. */
 unsigned devices_stop(usec_t deadline);

@@ -243,8 +243,8 @@ class Server:
         self.vm.run("until journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'; do sleep 1; done", timeout=60)
         # Before it reads a command, the shell looks for mail: not on the root.
         self.vm.send("MAIL=/run/mail\n")
-        # The kernel says EAGAIN if there is not as much.
-        self.vm.run("sync; for turn in 1 2 3; do find /sys/fs/cgroup -name memory.reclaim | while read -r file; do echo 800M >$file; done; done 2>/dev/null; "
+        # What the supervisor says on the way is wanted on the console. The kernel says EAGAIN if there is not as much.
+        self.vm.run("dmesg -n 4; sync; for turn in 1 2 3; do find /sys/fs/cgroup -name memory.reclaim | while read -r file; do echo 800M >$file; done; done 2>/dev/null; "
                     "echo 3 >/proc/sys/vm/drop_caches", timeout=120)  # fmt: skip
         # What is typed now, and how, is to be there once more.
         self.vm.send("kill -s CONT 1\n")

@@ -9,6 +9,7 @@ import time
 
 from testing import absent, check, equal
 
+SETTLED = 20  # s
 WRITE = re.compile(r"^@@write (\d+) (\d+\.\d+)$")
 IO_ERROR = r"I/O error|Buffer I/O|EXT4-fs (error|warning)|Aborting journal|Remounting filesystem read-only|shutting down sockets"
 # What is written is made in memory before, so that its checksum is that of the data and not of what the disk has made of it.
@@ -93,6 +94,10 @@ class Load:
         """What the supervisor says, from a place in the second serial port's text on. Returns the place after it."""
         return self.vm.probes.wait_for(rf"^@@log .*{pattern}.*\n", timeout, since).end()
 
+    def settled(self, place):
+        """What the supervisor says comes later than the next write. It must have come, or the next thing that is lost would be taken for this one."""
+        return self.wait_log("is up again", SETTLED, place)
+
     @property
     def place(self):
         return len(self.vm.probes.text)
@@ -129,9 +134,11 @@ def kill_server(bench, load, rounds, limit=2.0):
     for i in range(rounds):
         load.next_write(time.monotonic() - load.vm.started)
         time.sleep(random.uniform(0.2, 2.5))
+        place = load.place
         bench.server.kill()
         time.sleep(random.uniform(0.2, 4))
         bench.server.start()
         result.append(load.seconds_after(time.monotonic()))
         check(result[-1] <= limit, f"kill {i + 1} of {rounds}: seconds from the server's return to the next write: {result}")
+        load.settled(place)
     return result

@@ -161,13 +161,13 @@ def locked(name):
         yield
 
 
-def build(name):
+def build(name, behind=False):
     """Returns (status, why, log)."""
     with locked(f"build-{name}"):
-        return build_locked(name)
+        return build_locked(name, behind)
 
 
-def build_locked(name):
+def build_locked(name, behind):
     compiler, meson_options, _ = BUILDS[name]
     missing = [tool for tool in ("meson", "ninja", compiler) if not shutil.which(tool)]
     if missing:
@@ -176,13 +176,13 @@ def build_locked(name):
     log = log_path(f"build/{name}")
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         shutil.rmtree(folder, ignore_errors=True)
-        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}) != 0:
+        if command(["meson", "setup", folder, TOP, *meson_options], log, env={"CC": compiler}, behind=behind) != 0:
             shutil.rmtree(folder, ignore_errors=True)
             return FAIL, last_lines(log), log
     else:
         open(log, "w", encoding="utf-8").close()
     # Others are beside it.
-    if command(["ninja", "-C", folder, f"-j{os.cpu_count() or 1}"], log, append=True) != 0:
+    if command(["ninja", "-C", folder, f"-j{os.cpu_count() or 1}"], log, append=True, behind=behind) != 0:
         return FAIL, last_lines(log, 25), log
     return PASS, "", log
 
@@ -234,14 +234,16 @@ def build_tasks(wanted, report, builder):
         if outcomes[name] == PASS:
             timed(f"build/{name}-suites", lambda: run_suites(name))
 
-    def compile_it(name):
-        outcomes[name] = timed(f"build/{name}", lambda: builder.get()[:3] if name == "gcc" else build(name))
+    def compile_it(name, behind):
+        outcomes[name] = timed(f"build/{name}", lambda: builder.get()[:3] if name == "gcc" else build(name, behind))
 
     outcomes = {}
     for name, (_, _, suites) in BUILDS.items():
         tried = suites and wanted(f"build/{name}-suites")
         if tried or wanted(f"build/{name}"):
-            yield schedule.Task(f"build/{name}", lambda name=name: compile_it(name))
+            # Nobody waits for one of which nothing is run.
+            behind = name != "gcc" and not suites
+            yield schedule.Task(f"build/{name}", lambda name=name, behind=behind: compile_it(name, behind), behind=behind)
             if tried:
                 yield schedule.Task(f"build/{name}-suites", lambda name=name: compiled_and_tried(name), [f"build/{name}"], MESON_LOAD)
 

@@ -2,8 +2,10 @@
 /* The parts of scaleway-exit that can be called. What ends a machine ends a PID namespace here. Needs root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -346,6 +348,40 @@ static void test_devices(void) {
         ASSERT_EQ(system(command), 0);
 }
 
+/* A real one. Returns false if there can be none here. */
+static bool test_loop(void) {
+        char file[] = "/tmp/test-exit-parts-XXXXXX", path[32];
+        int control, fd, n, backing = mkstemp(file);
+
+        ASSERT_TRUE(backing >= 0);
+        ASSERT_EQ(unlink(file), 0);
+        ASSERT_EQ(ftruncate(backing, 1 << 20), 0);
+        control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+        n = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+        (void) snprintf(path, sizeof(path), "/dev/loop%i", n);
+        fd = n < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || ioctl(fd, LOOP_SET_FD, backing) < 0)
+                return false;
+        ASSERT_EQ(pwrite(fd, "written", 7, 4096), 7);
+        ASSERT_EQ(close(fd), 0);
+
+        /* As a mount has it: then it stays, now and when that one is done with it. */
+        fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+        ASSERT_TRUE(fd >= 0);
+        ASSERT_EQ(device_look("/sys", path + strlen("/dev/")), DEVICE_LOOP);
+        ASSERT_ERROR(device_stop(path + strlen("/dev/"), DEVICE_LOOP), EBUSY);
+        ASSERT_EQ(close(fd), 0);
+        ASSERT_EQ(device_look("/sys", path + strlen("/dev/")), DEVICE_LOOP);
+
+        ASSERT_OK(device_stop(path + strlen("/dev/"), DEVICE_LOOP));
+        ASSERT_EQ(device_look("/sys", path + strlen("/dev/")), _DEVICE_INVALID);
+        ASSERT_EQ(pread(backing, file, 7, 4096), 7);
+        ASSERT_EQ(memcmp(file, "written", 7), 0);
+        ASSERT_EQ(close(backing), 0);
+        ASSERT_EQ(close(control), 0);
+        return true;
+}
+
 static int holder = -EBADF;
 
 static unsigned let_it_go(usec_t deadline) {
@@ -389,6 +425,8 @@ int main(void) {
         test_mount_lines();
         test_run_limited();
         test_devices();
+        if (!test_loop())
+                fputs("There are no loop devices here: stopping one is not tested.\n", stderr);
         test_reboot();
         ASSERT_EQ(in_own_mounts(without_proc), EXIT_SUCCESS);
         status = in_own_mounts(many_mounts);

@@ -106,6 +106,37 @@ class Install(unittests.Programs):
         self.assertIn("not a dynamic executable", done.stdout + done.stderr)
 
 
+
+class Hold(unittests.Programs):
+    """rows: D1"""
+
+    prefix = "test-exit-"
+
+    def test_what_the_first_process_runs(self):
+        """All of its files that it only reads is locked in the memory of another one, until that ends."""
+        script = """
+            "$0" hold 2>"$1" &
+            until grep -q 'is held in memory' "$1"; do sleep 0.1; done
+            cat /proc/1/maps; echo =====; cat /proc/$!/smaps; echo =====; ls -l /proc/$!/fd
+            kill $!; wait; echo "ended $?"
+            """
+        done = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-uc", script, self.build / "scaleway-exit", self.directory / "said"],
+                              env=self.environment(), capture_output=True, text=True, timeout=60)  # fmt: skip
+        maps, smaps, rest = done.stdout.split("=====\n")
+        if "Operation not permitted" in (self.directory / "said").read_text():
+            self.skipTest("this machine does not let root see what a process has mapped")
+        self.assertIn("/etc/systemd/system\n" if os.path.isdir("/etc/systemd/system") else "", rest)
+        self.assertIn("ended 0", rest)
+        wanted = set(re.findall(r"^\S+ r-[x-]p (\S+) \S+ [1-9]\d* +(/.*)$", maps, re.M))
+        held = {}
+        for offset, path, rest in re.findall(r"^\S+ r--s (\S+) \S+ \d+ +(/.*)\n((?:[A-Za-z_]+:.*\n)*)", smaps, re.M):
+            values = dict(re.findall(r"^(\w+): +(.*)$", rest, re.M))
+            held[offset, path] = values["Size"] == values["Rss"] and "lo" in values["VmFlags"].split()
+        self.assertTrue(any("/libc" in path for _, path in wanted), maps)
+        self.assertEqual(set(held), wanted)
+        self.assertTrue(all(held.values()), held)
+
+
 class Shutdown(unittests.Programs):
     """rows: D1, D2, D3. As the first process of its namespace, with a small root of its own."""
 

@@ -61,7 +61,7 @@ def away_and_back(load, away, back, lost, limit=AGAIN):
     place = load.wait_log(f"lost: {lost}", DETECT, place)
     noticed = time.monotonic() - begin
     back()
-    return round(noticed, 1), goes_on(load, limit)
+    return round(noticed, 1), goes_on(load, place, limit)
 
 
 def connections(bench):
@@ -82,10 +82,10 @@ def reset(bench, load):
     stop_process(bench.server.child.pid)
     wait_until(lambda: any(connections(bench)), 20, "requests that the server does not read")
     bench.server.kill()
-    load.wait_log("lost", DETECT, place)
+    place = load.wait_log("lost", DETECT, place)
     check(resets(bench) > before, "the connection was reset")
     bench.server.start()
-    return goes_on(load, 2)
+    return goes_on(load, place, 2)
 
 
 def silent_in_the_handshake(bench, load):
@@ -93,7 +93,7 @@ def silent_in_the_handshake(bench, load):
     place, network, host = load.place, bench.network, bench.server.host
     network.blackhole(host)
     bench.server.kill()
-    load.wait_log("lost", DETECT, place)
+    place = load.wait_log("lost", DETECT, place)
     bench.server.start()
     stop_process(bench.server.child.pid)
     network.blackhole(host, False)
@@ -102,12 +102,14 @@ def silent_in_the_handshake(bench, load):
     bench.server.kill()
     bench.server.start()
     network.blackhole(host, False)
-    return goes_on(load, HANDSHAKE)
+    return goes_on(load, place, HANDSHAKE)
 
 
-def goes_on(load, limit=AGAIN):
+def goes_on(load, place, limit=AGAIN):
+    """place: after the line that the link is lost."""
     again = load.seconds_after(time.monotonic())
     check(again <= limit, f"seconds until it goes on: {again}")
+    load.settled(place)
     return round(again, 1)
 
 
@@ -126,9 +128,7 @@ def refused(bench, load, reason, **changes):
     for key, value in usual.items():
         setattr(bench.server, key, value)
     bench.server.start()
-    seconds = load.seconds_after(time.monotonic())
-    check(seconds <= AGAIN, f"seconds until it goes on with the right one: {seconds}")
-    return round(seconds, 1)
+    return goes_on(load, place)
 
 
 @rows("C1", "D2")
@@ -182,10 +182,11 @@ def test_all_that_may_happen(bench):
     bench.server.kill()
     bench.server.filters, bench.server.parameters = ["--filter=delay"], ["rdelay=9", "wdelay=9"]
     bench.server.start()
-    place = load.wait_log("is up again", AGAIN, place)
+    place = load.settled(load.wait_log("lost", DETECT, place))
     load.next_write(time.monotonic() - vm.started, timeout=90)
     absent(vm.probes.text[place:], "lost", "the link to a slow server")
     bench.server.kill()
+    place = load.wait_log("lost", DETECT, place)
     bench.server.filters, bench.server.parameters = (), ()
     # And it has grown.
     os.truncate(bench.disk, size + (64 << 20))
