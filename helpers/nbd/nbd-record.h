@@ -9,7 +9,8 @@
 
 #define NBD_REASON_MAX 256U /* bytes with the NUL */
 
-/* What the volume's supervisor (supervise.h) knows of the link; without one nobody does. */
+/* What the volume's supervisor (supervise.h) knows of the link; without one nobody does, nor does one that has only the server's word
+ * that it takes no second connection. */
 typedef enum NbdLink {
         NBD_LINK_UNKNOWN,
         NBD_LINK_UP,

@@ -248,7 +248,7 @@ static void give_up(Supervisor *s) {
 static int wait_msec(const Supervisor *s, usec_t now) {
         usec_t next = s->next_tick;
 
-        if (s->record.link == NBD_LINK_DOWN && !s->cut)
+        if (s->link_fd < 0 && !s->cut)
                 next = MIN(next, s->next_try);
         if (s->client_fd >= 0)
                 next = MIN(next, s->client_deadline);
@@ -285,7 +285,7 @@ static void step(Supervisor *s) {
         else if (fds[3].revents != 0)
                 control_accept(s);
 
-        if (!s->gone && !s->cut && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
+        if (!s->gone && !s->cut && s->link_fd < 0 && now >= s->next_try) {
                 s->gone |= !supervisor_is_attached(s);
                 if (!s->gone)
                         link_try(s);

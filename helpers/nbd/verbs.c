@@ -144,15 +144,15 @@ static int print_status(unsigned index, const NbdStatus *s, const NbdRecord *rec
 
         if (!uri || !reason)
                 return log_oom();
-        if (record->link == NBD_LINK_UNKNOWN) {
+        if (record->pid == 0) {
                 printf("nbd%u: attached to %s, %llu bytes; nobody looks after its link\n", index, uri,
                        (unsigned long long) s->size);
                 return 0;
         }
 
         format_time(record->since, since);
-        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index, nbd_link_to_string(record->link),
-               since, uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
+        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index,
+               nbd_link_to_string(record->link) ?: "not known to live", since, uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
         if (*reason)
                 printf("; %s reason: %s", record->link == NBD_LINK_UP ? "last" : "the", reason);
         printf("\n");

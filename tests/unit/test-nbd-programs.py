@@ -367,6 +367,9 @@ class Commands(unittest.TestCase):
         self.record(6, pid=os.getpid(), link='up', reconnects=1, since=1795792656)
         self.device(7, pid=326, size=4096)
         self.record(7, pid=1 << 22, link='up', since=1795792656)
+        # Its supervisor cannot know.
+        self.device(8, pid=327, size=4096)
+        self.record(8, pid=supervisor.pid, link=None, since=1795792656, reason='the server did not finish')
         lines = ['nbd0: link down since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 1048576 bytes; 3 reconnects; '
                  'the reason: no route to host?[2J',
                  'nbd2: link up since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 2097152 bytes; 1 reconnects; '
@@ -374,7 +377,9 @@ class Commands(unittest.TestCase):
                  'nbd3: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
                  'nbd5: attached to -, 2097152 bytes; nobody looks after its link',
                  'nbd6: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
-                 'nbd7: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link']  # fmt: skip
+                 'nbd7: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
+                 'nbd8: link not known to live since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 2097152 bytes; 0 reconnects; '
+                 'the reason: the server did not finish']  # fmt: skip
         static = self.directory.name + '/scaleway-nbd'
         os.symlink(os.path.abspath(os.path.join(os.path.dirname(PROGRAM), 'scaleway-exit')), static)
         for program in PROGRAM, static:
@@ -387,11 +392,11 @@ class Commands(unittest.TestCase):
                 self.assertEqual((status, out.splitlines()), (0, lines))
                 self.assertIn('nbd5: failed to read the record', err)
                 devices = json.loads(call('status', '--json')[1])
-                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5', 'nbd6', 'nbd7'])
+                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5', 'nbd6', 'nbd7', 'nbd8'])
                 self.assertEqual(devices[0], {'device': 'nbd0', 'size': 1048576, 'uri': 'nbd://10.1.0.44:4320', 'identifier': 'abc', 'link': 'down',
                                               'since': 1795792656, 'pid': supervisor.pid, 'reconnects': 3, 'reason': 'no route to host\x1b[2J'})
                 self.assertEqual([devices[2][key] for key in ('link', 'reason', 'pid')], [None, None, 0])
-                self.assertEqual([(d['link'], d['pid']) for d in devices[4:]], [(None, 0)] * 2)
+                self.assertEqual([(d['link'], d['pid']) for d in devices[4:]], [(None, 0)] * 2 + [(None, supervisor.pid)])
                 self.assertEqual(call('resize', '0')[0], 1)
                 self.assertIn('Cannot resize nbd0: nobody looks after its link', call('resize', '0')[2])
                 self.assertEqual(call('check', '0')[:2], (0, '321\n'))

@@ -633,6 +633,24 @@ static void manager_await(const char *word) {
         }
 }
 
+/* If not 0, the kernel has a link to there when a supervisor starts, of which that one has no socket. */
+static uint16_t kernel_port;
+
+static void kernel_has_link(void) {
+        struct sockaddr_in address = {
+                .sin_family = AF_INET, .sin_port = htons(kernel_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+        };
+        struct pollfd p = { .events = POLLIN };
+
+        kernel_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ASSERT_TRUE(kernel_socket >= 0);
+        ASSERT_OK(connect(kernel_socket, (struct sockaddr *) &address, sizeof(address)));
+        p.fd = kernel_socket;
+        ASSERT_EQ(poll(&p, 1, 20000), 1);
+        kernel_dead = false;
+        world->silent = true;
+}
+
 /* As scaleway-nbd@.service does on the host. The kernel has the link that was kept, if one was. */
 static pid_t start_again(int listener) {
         pid_t pid = fork_helper();
@@ -645,6 +663,8 @@ static pid_t start_again(int listener) {
         safe_close(listener);
         ASSERT_OK(asprintf_to(&path, "%s/notify", directory));
         ASSERT_OK(setenv("NOTIFY_SOCKET", path, 1));
+        if (kernel_port > 0)
+                kernel_has_link();
         if (manager_kept >= 0) {
                 kernel_socket = fcntl(manager_kept, F_DUPFD_CLOEXEC, 100);
                 kernel_dead = false;
@@ -678,6 +698,48 @@ static void await_pid(pid_t pid) {
                         return;
                 ASSERT_TRUE(now_usec() < deadline);
         }
+}
+
+/* A server that says nothing to a second one, or has something else for it, may well go on serving the first. The shutdown cuts off
+ * what is said to be down. */
+static void test_unseen(int listener, const char *uri, uint16_t port) {
+        unsigned taken = world->n_taken;
+        NbdRecord record;
+        pid_t pid;
+
+        write_text("block/nbd3/pid", "1\n");
+        write_record(uri);
+        world->late = false;
+        world->stay = true;
+        kernel_port = port;
+        pid = start_again(listener);
+        await_pid(pid);
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_EQ(record.link, NBD_LINK_UNKNOWN);
+        nbd_record_done(&record);
+        await(NBD_LINK_UNKNOWN, "did not finish the NBD handshake");
+        world->size = SIZE - 512;
+        world->silent = false;
+        await(NBD_LINK_UNKNOWN, "less than");
+        ASSERT_EQ(world->n_taken, taken);
+
+        /* Now the kernel says so. */
+        world->stay = false;
+        await(NBD_LINK_DOWN, NULL);
+        world->size = SIZE;
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        kill_supervisor(pid);
+
+        /* Nobody is there. */
+        write_record("nbd://localhost:1");
+        pid = start_again(listener);
+        await_pid(pid);
+        await(NBD_LINK_DOWN, "refused");
+        kill_supervisor(pid);
+        kernel_port = 0;
+        world->silent = false;
+        ASSERT_OK(nbd_record_remove(3));
 }
 
 /* One that was killed has another one in its place, that knows from the record and from the manager what there is to be known. */
@@ -841,6 +903,7 @@ int main(int argc, char *argv[]) {
         test_resize();
         test_detach(supervisor);
         test_without_files(listener, uri);
+        test_unseen(listener, uri, port);
         test_cut(test_replaced(listener, uri));
 
 end:
