@@ -571,18 +571,26 @@ class Xnbd(unittest.TestCase):
         self.assertEqual(self.xnbd('-C', '/dev/nbd1', 'server.test', '4000')[:2], (0, ''))
 
     def test_detach_in_use(self):
-        """B10: as detach of scaleway-nbd; but images detach the root at the end of a shutdown."""
+        """B10, N3: as detach of scaleway-nbd, even when a shutdown has begun; but images detach the root at its end."""
         with claimed_device(self, 4):
             self.device(4, pid=321, size=2048)
             status, out, err = self.xnbd('-d', '/dev/nbd4p1')
             self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
             self.assertIn('nbd4 is in use, not detaching it', err)
-            for mark in 'scaleway/shutdown/poweroff', 'scaleway/exit':
+            for mark, refused in ('scaleway/shutdown/poweroff', True), ('scaleway/exit', False):
                 path = os.path.join(self.environment['SCALEWAY_RUN'], mark)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 open(path, 'w').close()
-                self.assertNotIn('in use', self.xnbd('-d', '/dev/nbd4')[2])
+                self.assertEqual('in use' in self.xnbd('-d', '/dev/nbd4')[2], refused, mark)
                 os.unlink(path)
+            # The last steps of an image: "/" is read-only, but it is the root alone that cannot be unmounted.
+            script = 'mount --bind / / && mount -o remount,bind,ro / && cd / && exec "$@"'
+            for root, refused in (False, True), (True, False):
+                self.record(4, root=root)
+                done = subprocess.run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', self.program, '-d', '/dev/nbd4'],
+                                      capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
+                self.assertEqual('in use' in done.stderr, refused, (root, done.stderr))
+                self.assertIn('nbd4', done.stderr)
 
     def test_supervise_what_is_not_there(self):
         """By hand, in the booted system; the name alone does not make it xnbd-client."""
