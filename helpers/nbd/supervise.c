@@ -182,13 +182,18 @@ static void open_others(Supervisor *s) {
                                   s->options->index);
 }
 
+/* A service, or what supervisor_start() has started. */
+static bool in_background(void) {
+        return notify_is_possible() || getsid(0) == getpid();
+}
+
 /* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no
  * write-back on our behalf when memory is short. */
 static void harden(void) {
         static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
 
-        /* Whoever has started it by hand may end it by hand. */
-        for (size_t i = 0; i < (notify_is_possible() ? ELEMENTSOF(ignored) : 1); i++)
+        /* Who has it in the terminal may end it there. */
+        for (size_t i = 0; i < (in_background() ? ELEMENTSOF(ignored) : 1); i++)
                 (void) signal(ignored[i], SIG_IGN);
 
         /* The thread of a handshake is not to have a heap of its own. */
@@ -205,7 +210,7 @@ static void harden(void) {
 static void leave_the_journal(void) {
         int fd;
 
-        if (!notify_is_possible() && getsid(0) != getpid())
+        if (!in_background())
                 return;
 
         log_setup(LOG_TARGET_KMSG);
