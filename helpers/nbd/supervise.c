@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -308,15 +309,37 @@ static void remove_files(Supervisor *s) {
         (void) unlinkat(s->omit_fd, name, 0);
 }
 
-/* Two of them would take the link from each other. */
-static int check_alone(unsigned index) {
-        _cleanup_(nbd_record_done) NbdRecord record = {};
+/* What the record says is not enough: two that begin at the same time find none. */
+static int lock(unsigned index) {
+        _cleanup_close_ int dir_fd = nbd_record_open_directory(), fd = -EBADF;
+        char name[sizeof(".lock") + 10];
 
-        if (nbd_record_read(index, &record) < 0 || !nbd_record_is_supervised(&record))
+        (void) snprintf(name, sizeof(name), "%u.lock", index);
+        fd = dir_fd < 0 ? dir_fd : openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0) {
+                log_warning_errno(dir_fd < 0 ? dir_fd : errno, "nbd%u: failed to make the lock of its supervisor, ignoring: %m", index);
                 return 0;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+                return -EBUSY;
 
-        return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", index,
-                               (unsigned long long) record.pid);
+        return TAKE_FD(fd);
+}
+
+/* Two of them would take the link from each other. *ret is held as long as this process is one. */
+static int become_only_one(unsigned index, int *ret) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+        int fd;
+
+        if (nbd_record_read(index, &record) >= 0 && nbd_record_is_supervised(&record))
+                return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", index,
+                                       (unsigned long long) record.pid);
+        fd = lock(index);
+        if (fd < 0)
+                return log_error_errno(fd, "Cannot supervise nbd%u: another process is about to do so", index);
+
+        *ret = fd > 0 ? fd : -EBADF;
+        return 0;
 }
 
 /* Nothing of a root is held that is to be unmounted in the end. In the initrd that root is empty by then. */
@@ -381,6 +404,7 @@ static void supervisor_init(Supervisor *s, const AttachOptions *o, Attached *a) 
 }
 
 int supervise_volume(const AttachOptions *o) {
+        _cleanup_close_ int lock_fd = -EBADF;
         _cleanup_(attached_done) Attached a = { .fd = -EBADF };
         _cleanup_(supervisor_done) Supervisor s;
         int r;
@@ -389,7 +413,7 @@ int supervise_volume(const AttachOptions *o) {
 
         /* Before anything fails: what there is to be ended must be known. */
         supervisor_init(&s, o, &a);
-        r = check_alone(o->index);
+        r = become_only_one(o->index, &lock_fd);
         if (r < 0)
                 return r;
         r = attach_volume_keep(o, &a);
@@ -455,6 +479,7 @@ static int read_attached(unsigned index, NbdRecord *ret) {
 
 int supervise_again(unsigned index) {
         _cleanup_(attached_done) Attached a = { .fd = find_kept_link() };
+        _cleanup_close_ int lock_fd = -EBADF;
         _cleanup_(export_uri_done) ExportUri uri = {};
         _cleanup_free_ char *uri_text = NULL, *identifier = NULL;
         _cleanup_(supervisor_done) Supervisor s;
@@ -462,7 +487,7 @@ int supervise_again(unsigned index) {
         int r;
 
         supervisor_init(&s, &o, &(Attached) { .fd = -EBADF });
-        r = check_alone(index);
+        r = become_only_one(index, &lock_fd);
         if (r < 0)
                 return r;
         r = read_attached(index, &a.record);

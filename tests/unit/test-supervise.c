@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -708,6 +709,8 @@ static void await_pid(pid_t pid) {
 /* A server that says nothing to a second one, or has something else for it, may well go on serving the first. The shutdown cuts off
  * what is said to be down. */
 static void test_unseen(int listener, const char *uri, uint16_t port) {
+        _cleanup_close_ int lock_fd = -EBADF;
+        _cleanup_free_ char *path = NULL;
         unsigned taken = world->n_taken;
         NbdRecord record;
         pid_t pid;
@@ -716,6 +719,14 @@ static void test_unseen(int listener, const char *uri, uint16_t port) {
         write_record(uri);
         world->late = false;
         world->stay = true;
+        /* One that has not come to write its record yet. */
+        ASSERT_OK(asprintf_to(&path, "%s/scaleway/nbd/3.lock", directory));
+        lock_fd = open(path, O_RDWR | O_CLOEXEC);
+        ASSERT_TRUE(lock_fd >= 0);
+        ASSERT_OK(flock(lock_fd, LOCK_EX | LOCK_NB));
+        ASSERT_ERROR(supervise_again(3), EBUSY);
+        lock_fd = safe_close(lock_fd);
+
         kernel_port = port;
         pid = start_again(listener);
         await_pid(pid);
