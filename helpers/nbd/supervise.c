@@ -467,8 +467,10 @@ static int read_attached(unsigned index, NbdRecord *ret) {
         if (!nbd_status_attached(&status))
                 return log_error_errno(ENODEV, "Cannot supervise nbd%u: it is not attached", index);
         r = nbd_record_read(index, &record);
-        if (r < 0)
-                return log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
+        if (r < 0) {
+                log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
+                return r == -ENOENT ? -EBADMSG : r;
+        }
         if (record.size != status.size || !streq_ptr(record.identifier, status.backend))
                 return log_error_errno(EBUSY, "Cannot supervise nbd%u: it is not what its record says", index);
 
@@ -508,8 +510,10 @@ int supervise_again(unsigned index) {
         /* The kernel may have dropped this one: see link_news(). */
         s.n_repeat = s.link_fd >= 0 ? SUPERVISOR_REPEAT_MAX : 0;
         r = prepare(&s);
-        if (r < 0)
-                return log_error_errno(r, "Cannot supervise nbd%u: %m", index);
+        if (r < 0) {
+                log_error_errno(r, "Cannot supervise nbd%u: %m", index);
+                return -EAGAIN;
+        }
         log_notice("nbd%u: looking after its link from here on, as nobody did", index);
         harden();
         tell_ready();

@@ -14,6 +14,7 @@
 #include "verbs.h"
 
 #define EXIT_FREE 2
+#define EXIT_NOT_WANTED 2 /* RestartPreventExitStatus= of scaleway-nbd@.service */
 /* Above what one try to reach the server may take. */
 #define RESIZE_WAIT_USEC (30 * USEC_PER_SEC)
 
@@ -51,7 +52,9 @@ int verb_supervise_again(char *arguments[]) {
         int r;
 
         r = verb_parse_index(arguments[0], &index);
-        return r < 0 ? r : supervise_again(index);
+        if (r >= 0)
+                r = supervise_again(index);
+        return r == -ENODEV || r == -EBADMSG || r == -EBUSY ? EXIT_NOT_WANTED : r;
 }
 
 int verb_check(char *arguments[]) {

@@ -597,12 +597,12 @@ class Xnbd(unittest.TestCase):
         program = self.directory.name + '/scaleway-nbd'
         os.symlink(os.readlink(self.program), program)
         self.record(4)
-        for executable, arguments, words in ((program, ('scaleway-nbd', 'supervise', '4'), 'nbd4: nothing has begun to look after it'),
-                                             (self.program, ('@xnbd-client', 'supervise', '/dev/nbd4'), 'Cannot supervise nbd4: it is not attached'),
-                                             (program, ('scaleway-nbd', 'supervise', '4', 'nbd://10.1.2.3'), 'Say status')):
+        for executable, arguments, expected, words in ((program, ('scaleway-nbd', 'supervise', '4'), 1, 'nbd4: nothing has begun to look after it'),
+                                             (self.program, ('@xnbd-client', 'supervise', '/dev/nbd4'), 2, 'Cannot supervise nbd4: it is not attached'),
+                                             (program, ('scaleway-nbd', 'supervise', '4', 'nbd://10.1.2.3'), 1, 'Say status')):
             with self.subTest(arguments):
                 done = subprocess.run(arguments, executable=executable, capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
-                self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (1, '', 1), done.stderr)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (expected, '', 1), done.stderr)
                 self.assertIn(words, done.stderr)
 
     def test_detach_what_is_free(self):
