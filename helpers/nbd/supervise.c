@@ -459,6 +459,7 @@ static int find_kept_link(void) {
 static int read_attached(unsigned index, NbdRecord *ret) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
         _cleanup_(nbd_status_done) NbdStatus status = {};
+        bool grown;
         int r;
 
         r = nbd_status_read(index, &status);
@@ -471,9 +472,12 @@ static int read_attached(unsigned index, NbdRecord *ret) {
                 log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
                 return r == -ENOENT ? -EBADMSG : r;
         }
-        if (record.size != status.size || !streq_ptr(record.identifier, status.backend))
+        /* One that was killed between the kernel's taking a larger size and the record. */
+        grown = record.identifier && status.size > record.size;
+        if ((record.size != status.size && !grown) || !streq_ptr(record.identifier, status.backend))
                 return log_error_errno(EBUSY, "Cannot supervise nbd%u: it is not what its record says", index);
 
+        record.size = status.size;
         *ret = record;
         record = (NbdRecord) {};
         return 0;

@@ -749,11 +749,19 @@ static void test_unseen(int listener, const char *uri, uint16_t port) {
 
         /* Nobody is there. */
         write_record("nbd://localhost:1");
+        write_text("block/nbd3/size", "1024\n");
+        ASSERT_ERROR(supervise_again(3), EBUSY);
+        /* The one before was killed when the kernel had grown it. */
+        write_text("block/nbd3/size", "4096\n");
         in_background = true;
         pid = start_again(listener);
         in_background = false;
         await_pid(pid);
         await(NBD_LINK_DOWN, "refused");
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_EQ(record.size, 2 * SIZE);
+        nbd_record_done(&record);
+        write_text("block/nbd3/size", "2048\n");
         /* It is not ended by a mistake either. */
         ASSERT_OK(kill(pid, SIGTERM));
         ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
