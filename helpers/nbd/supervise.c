@@ -349,7 +349,7 @@ static void leave_the_root(void) {
         if (run_path(RUN_INITRAMFS, &path) < 0)
                 return;
         if (chdir(path) < 0 || chroot(".") < 0)
-                log_debug_errno(errno, "Failed to make '%s' the own root, ignoring: %m", path);
+                log_warning_errno(errno, "Failed to make '%s' the own root, so that the root cannot be unmounted in the end, ignoring: %m", path);
 }
 
 static void tell_ready(void) {
