@@ -127,6 +127,7 @@ int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
                 _exit(EXIT_FAILURE);
         }
 
+        *ret = pid;
         while (!looks_after(pid, index)) {
                 if (waitpid(pid, NULL, WNOHANG) != 0)
                         return -ECHILD;
@@ -135,6 +136,5 @@ int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
                 sleep_usec(PAUSE_USEC);
         }
 
-        *ret = pid;
         return 0;
 }

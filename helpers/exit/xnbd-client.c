@@ -129,7 +129,9 @@ static void have_supervised(unsigned index, int link_fd) {
         int r;
 
         r = supervisor_start(index, link_fd, &pid);
-        if (r < 0)
+        if (r == -ETIMEDOUT)
+                log_warning("nbd%u: is attached; process %i is to look after its link, and has not come to it yet.", index, (int) pid);
+        else if (r < 0)
                 log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", index);
 }
 

@@ -33,6 +33,9 @@ static int be_supervisor(char *argv[]) {
         int domain = AF_UNSPEC, n_open = 0;
         socklen_t size = sizeof(domain);
 
+        if (getenv("TEST_SLOW"))
+                return pause();
+
         (void) getsockopt(3, SOL_SOCKET, SO_DOMAIN, &domain, &size);
         for (int i = 3; i < 1024; i++)
                 n_open += is_open(i);
@@ -40,7 +43,7 @@ static int be_supervisor(char *argv[]) {
                         getsid(0) == getpid(), getenv("LISTEN_FDS") ?: "-", domain == AF_UNIX, n_open, same_mounts());
         ASSERT_FALSE(getenv("NOTIFY_SOCKET"));
         ASSERT_OK(nbd_record_write(3, &record));
-        return 0;
+        return pause();
 }
 
 static void check(int link_fd, const char *expected) {
@@ -49,8 +52,9 @@ static void check(int link_fd, const char *expected) {
         int status;
 
         ASSERT_OK(supervisor_start(3, link_fd, &pid));
+        ASSERT_OK(kill(pid, SIGKILL));
         ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        ASSERT_EQ(status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status));
         ASSERT_OK(nbd_record_read(3, &record));
         ASSERT_STREQ(record.reason, expected);
         nbd_record_done(&record);
@@ -91,6 +95,19 @@ static void test_mounts(void) {
         ASSERT_EQ(status, 0);
 }
 
+/* One that takes longer than is waited for goes on. */
+static void test_slow(void) {
+        pid_t pid = 0;
+
+        ASSERT_OK(setenv("TEST_SLOW", "1", 1));
+        ASSERT_ERROR(supervisor_start(3, -EBADF, &pid), ETIMEDOUT);
+        ASSERT_OK(unsetenv("TEST_SLOW"));
+        ASSERT_TRUE(pid > 0);
+        ASSERT_EQ(waitpid(pid, NULL, WNOHANG), 0);
+        ASSERT_OK(kill(pid, SIGKILL));
+        ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+}
+
 static void write_text(const char *name, const char *text) {
         _cleanup_free_ char *path = NULL;
 
@@ -129,6 +146,7 @@ static int test(void) {
         test_descriptors();
         test_control_group();
         test_mounts();
+        test_slow();
         ASSERT_OK(asprintf_to(&remove, "rm -r '%s'", directory));
         return system(remove) == 0 ? 0 : EXIT_FAILURE;
 }
