@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "nbd-record.h"
@@ -16,10 +17,6 @@
 #include "string-util.h"
 #include "supervisor-start.h"
 #include "time-util.h"
-
-#define START_USEC (10 * USEC_PER_SEC)
-#define PAUSE_USEC (20 * USEC_PER_MSEC)
-#define FDS_MAX 1024 /* which are closed one by one where the kernel (before 5.9) cannot do it */
 
 static void spare_from_oom(void) {
         _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -57,7 +54,7 @@ static void leave_control_group(void) {
 /* What the caller has open is not to stay so for as long as the volume is attached: a lock, a file on the root, a pipe that somebody reads. */
 static void close_from(int first) {
         if (syscall(SYS_close_range, (unsigned) first, ~0U, 0U) < 0)
-                for (int i = first; i < FDS_MAX; i++)
+                for (int i = first; i < SUPERVISOR_FDS_MAX; i++)
                         (void) close(i);
 }
 
@@ -114,7 +111,7 @@ static bool looks_after(pid_t pid, unsigned index) {
 }
 
 int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
-        usec_t deadline = now_usec() + START_USEC;
+        usec_t deadline = now_usec() + SUPERVISOR_START_USEC;
         pid_t pid;
 
         assert(ret);
@@ -133,7 +130,7 @@ int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
                         return -ECHILD;
                 if (now_usec() >= deadline)
                         return -ETIMEDOUT;
-                sleep_usec(PAUSE_USEC);
+                sleep_usec(EXIT_POLL_USEC);
         }
 
         return 0;
