@@ -172,6 +172,7 @@
 #define SUPERVISOR_INVALID_MAX 5U                 /* times that the kernel takes no connection, before it is given up */
 #define SUPERVISOR_REPEAT_MAX 5U                  /* how often a link that may not be the kernel's is handed over once more */
 #define SUPERVISOR_START_USEC (10 * USEC_PER_SEC) /* for a supervisor that is started by hand to have taken its volume over */
+#define SUPERVISOR_FDS_MAX 1024                   /* what its caller has open is closed up to here, one by one, where the kernel has no close_range(2) (before 5.9) */
 /* How long a shutdown may last with the link down, of a minute in which it is to end: some seconds have gone before the link is known to be
  * dead, and if the way back is reached at the last moment it needs some more. */
 #define SHUTDOWN_WATCH_USEC (40 * USEC_PER_SEC)

@@ -37,6 +37,8 @@ static int verb_supervise(char *arguments[]) {
         if (r < 0)
                 return r;
         r = supervisor_start(index, /* link_fd= */ -EBADF, &pid);
+        if (r == -ETIMEDOUT)
+                return log_error_errno(r, "nbd%u: process %i is to look after it, and has not come to it yet", index, (int) pid);
         if (r < 0)
                 return log_error_errno(r, "nbd%u: nothing has begun to look after it, the kernel's log says why: %m", index);
         printf("nbd%u: process %i looks after its link\n", index, (int) pid);

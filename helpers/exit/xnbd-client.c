@@ -22,7 +22,6 @@
 #include "nbd-record.h"
 #include "nbd-status.h"
 #include "paths.h"
-#include "shutdown-watch.h"
 #include "string-util.h"
 #include "supervisor-start.h"
 #include "xnbd-arguments.h"
@@ -78,17 +77,16 @@ static int check(const XnbdArguments *a) {
         return 0;
 }
 
-/* Images detach the root as one of the last things of a shutdown, when it is mounted read-only, and that is to work on. */
-static bool is_shutdown(void) {
+/* Images detach the root as one of the last things of a shutdown, when it is mounted read-only, and that is to work on. That a shutdown
+ * has begun is not enough: services are stopped first, and what they detach may be mounted and yet to be written to. */
+static bool may_be_in_use(unsigned index) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
         _cleanup_free_ char *mark = NULL;
-        _cleanup_(shutdown_watch_done) ShutdownWatch w = { .run_fd = -EBADF };
         struct statvfs fs;
 
         if (run_path(RUN_EXIT, &mark) >= 0 && access(mark, F_OK) >= 0)
                 return true;
-        if (shutdown_watch_open(&w) >= 0 && shutdown_watch_verb(&w) >= 0)
-                return true;
-        return statvfs("/", &fs) >= 0 && (fs.f_flag & ST_RDONLY);
+        return nbd_record_read(index, &record) >= 0 && record.root && statvfs("/", &fs) >= 0 && (fs.f_flag & ST_RDONLY);
 }
 
 static int detach(const XnbdArguments *a) {
@@ -97,7 +95,7 @@ static int detach(const XnbdArguments *a) {
         int r;
 
         r = open_status(a, &index, &s);
-        return r < 0 ? r : detach_volume(index, /* force= */ is_shutdown());
+        return r < 0 ? r : detach_volume(index, /* force= */ may_be_in_use(index));
 }
 
 static int flush(const XnbdArguments *a) {
@@ -129,7 +127,9 @@ static void have_supervised(unsigned index, int link_fd) {
         int r;
 
         r = supervisor_start(index, link_fd, &pid);
-        if (r < 0)
+        if (r == -ETIMEDOUT)
+                log_warning("nbd%u: is attached; process %i is to look after its link, and has not come to it yet.", index, (int) pid);
+        else if (r < 0)
                 log_warning_errno(r, "nbd%u: is attached, but nobody will look after its link: %m", index);
 }
 

@@ -8,7 +8,8 @@
 /* By which everybody knows a supervisor: images, who must not end it, and we. The '@' spares it when systemd ends all others. */
 #define NBD_SUPERVISOR_NAME "@xnbd-client"
 
-/* What the volume's supervisor (supervise.h) knows of the link; without one nobody does. */
+/* What the volume's supervisor (supervise.h) knows of the link; without one nobody does, nor does one that has only the server's word
+ * that it takes no second connection. */
 typedef enum NbdLink {
         NBD_LINK_UNKNOWN,
         NBD_LINK_UP,

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -182,13 +183,18 @@ static void open_others(Supervisor *s) {
                                   s->options->index);
 }
 
+/* A service, or what supervisor_start() has started. */
+static bool in_background(void) {
+        return notify_is_possible() || getsid(0) == getpid();
+}
+
 /* Nothing that may have to wait for the device may be needed to get it back: no page that is not in memory, no
  * write-back on our behalf when memory is short. */
 static void harden(void) {
         static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
 
-        /* Whoever has started it by hand may end it by hand. */
-        for (size_t i = 0; i < (notify_is_possible() ? ELEMENTSOF(ignored) : 1); i++)
+        /* Who has it in the terminal may end it there. */
+        for (size_t i = 0; i < (in_background() ? ELEMENTSOF(ignored) : 1); i++)
                 (void) signal(ignored[i], SIG_IGN);
 
         /* The thread of a handshake is not to have a heap of its own. */
@@ -205,7 +211,7 @@ static void harden(void) {
 static void leave_the_journal(void) {
         int fd;
 
-        if (!notify_is_possible() && getsid(0) != getpid())
+        if (!in_background())
                 return;
 
         log_setup(LOG_TARGET_KMSG);
@@ -248,7 +254,7 @@ static void give_up(Supervisor *s) {
 static int wait_msec(const Supervisor *s, usec_t now) {
         usec_t next = s->next_tick;
 
-        if (s->record.link == NBD_LINK_DOWN && !s->cut)
+        if (s->link_fd < 0 && !s->cut)
                 next = MIN(next, s->next_try);
         if (s->client_fd >= 0)
                 next = MIN(next, s->client_deadline);
@@ -285,7 +291,7 @@ static void step(Supervisor *s) {
         else if (fds[3].revents != 0)
                 control_accept(s);
 
-        if (!s->gone && !s->cut && s->record.link == NBD_LINK_DOWN && now >= s->next_try) {
+        if (!s->gone && !s->cut && s->link_fd < 0 && now >= s->next_try) {
                 s->gone |= !supervisor_is_attached(s);
                 if (!s->gone)
                         link_try(s);
@@ -303,15 +309,37 @@ static void remove_files(Supervisor *s) {
         (void) unlinkat(s->omit_fd, name, 0);
 }
 
-/* Two of them would take the link from each other. */
-static int check_alone(unsigned index) {
-        _cleanup_(nbd_record_done) NbdRecord record = {};
+/* What the record says is not enough: two that begin at the same time find none. */
+static int lock(unsigned index) {
+        _cleanup_close_ int dir_fd = nbd_record_open_directory(), fd = -EBADF;
+        char name[sizeof(".lock") + 10];
 
-        if (nbd_record_read(index, &record) < 0 || !nbd_record_is_supervised(&record))
+        (void) snprintf(name, sizeof(name), "%u.lock", index);
+        fd = dir_fd < 0 ? dir_fd : openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0) {
+                log_warning_errno(dir_fd < 0 ? dir_fd : errno, "nbd%u: failed to make the lock of its supervisor, ignoring: %m", index);
                 return 0;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+                return -EBUSY;
 
-        return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", index,
-                               (unsigned long long) record.pid);
+        return TAKE_FD(fd);
+}
+
+/* Two of them would take the link from each other. *ret is held as long as this process is one. */
+static int become_only_one(unsigned index, int *ret) {
+        _cleanup_(nbd_record_done) NbdRecord record = {};
+        int fd;
+
+        if (nbd_record_read(index, &record) >= 0 && nbd_record_is_supervised(&record))
+                return log_error_errno(EBUSY, "Cannot supervise nbd%u: process %llu does so already", index,
+                                       (unsigned long long) record.pid);
+        fd = lock(index);
+        if (fd < 0)
+                return log_error_errno(fd, "Cannot supervise nbd%u: another process is about to do so", index);
+
+        *ret = fd > 0 ? fd : -EBADF;
+        return 0;
 }
 
 /* Nothing of a root is held that is to be unmounted in the end. In the initrd that root is empty by then. */
@@ -321,7 +349,7 @@ static void leave_the_root(void) {
         if (run_path(RUN_INITRAMFS, &path) < 0)
                 return;
         if (chdir(path) < 0 || chroot(".") < 0)
-                log_debug_errno(errno, "Failed to make '%s' the own root, ignoring: %m", path);
+                log_warning_errno(errno, "Failed to make '%s' the own root, so that the root cannot be unmounted in the end, ignoring: %m", path);
 }
 
 static void tell_ready(void) {
@@ -376,6 +404,7 @@ static void supervisor_init(Supervisor *s, const AttachOptions *o, Attached *a) 
 }
 
 int supervise_volume(const AttachOptions *o) {
+        _cleanup_close_ int lock_fd = -EBADF;
         _cleanup_(attached_done) Attached a = { .fd = -EBADF };
         _cleanup_(supervisor_done) Supervisor s;
         int r;
@@ -384,7 +413,7 @@ int supervise_volume(const AttachOptions *o) {
 
         /* Before anything fails: what there is to be ended must be known. */
         supervisor_init(&s, o, &a);
-        r = check_alone(o->index);
+        r = become_only_one(o->index, &lock_fd);
         if (r < 0)
                 return r;
         r = attach_volume_keep(o, &a);
@@ -430,6 +459,7 @@ static int find_kept_link(void) {
 static int read_attached(unsigned index, NbdRecord *ret) {
         _cleanup_(nbd_record_done) NbdRecord record = {};
         _cleanup_(nbd_status_done) NbdStatus status = {};
+        bool grown;
         int r;
 
         r = nbd_status_read(index, &status);
@@ -438,11 +468,16 @@ static int read_attached(unsigned index, NbdRecord *ret) {
         if (!nbd_status_attached(&status))
                 return log_error_errno(ENODEV, "Cannot supervise nbd%u: it is not attached", index);
         r = nbd_record_read(index, &record);
-        if (r < 0)
-                return log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
-        if (record.size != status.size || !streq_ptr(record.identifier, status.backend))
+        if (r < 0) {
+                log_error_errno(r, "Cannot supervise nbd%u: its record cannot be read: %m", index);
+                return r == -ENOENT ? -EBADMSG : r;
+        }
+        /* One that was killed between the kernel's taking a larger size and the record. */
+        grown = record.identifier && status.size > record.size;
+        if ((record.size != status.size && !grown) || !streq_ptr(record.identifier, status.backend))
                 return log_error_errno(EBUSY, "Cannot supervise nbd%u: it is not what its record says", index);
 
+        record.size = status.size;
         *ret = record;
         record = (NbdRecord) {};
         return 0;
@@ -450,6 +485,7 @@ static int read_attached(unsigned index, NbdRecord *ret) {
 
 int supervise_again(unsigned index) {
         _cleanup_(attached_done) Attached a = { .fd = find_kept_link() };
+        _cleanup_close_ int lock_fd = -EBADF;
         _cleanup_(export_uri_done) ExportUri uri = {};
         _cleanup_free_ char *uri_text = NULL, *identifier = NULL;
         _cleanup_(supervisor_done) Supervisor s;
@@ -457,7 +493,7 @@ int supervise_again(unsigned index) {
         int r;
 
         supervisor_init(&s, &o, &(Attached) { .fd = -EBADF });
-        r = check_alone(index);
+        r = become_only_one(index, &lock_fd);
         if (r < 0)
                 return r;
         r = read_attached(index, &a.record);
@@ -478,8 +514,10 @@ int supervise_again(unsigned index) {
         /* The kernel may have dropped this one: see link_news(). */
         s.n_repeat = s.link_fd >= 0 ? SUPERVISOR_REPEAT_MAX : 0;
         r = prepare(&s);
-        if (r < 0)
-                return log_error_errno(r, "Cannot supervise nbd%u: %m", index);
+        if (r < 0) {
+                log_error_errno(r, "Cannot supervise nbd%u: %m", index);
+                return -EAGAIN;
+        }
         log_notice("nbd%u: looking after its link from here on, as nobody did", index);
         harden();
         tell_ready();

@@ -12,5 +12,6 @@ _must_check_ int supervise_volume(const AttachOptions *o);
 
 /* The same for a volume that is attached, as its record says, and that nobody looks after any more. The socket of the link is the one that the
  * service manager has kept, or that we were started with (notify_kept_fds()); without one the server is connected once more. Logs. Returns 0
- * when somebody has detached the device, or a negative errno if it is not attached, or looked after, or cannot be. */
+ * when somebody has detached the device, -ENODEV if it is not attached, -EBADMSG if there is no record that can be used, -EBUSY if it is not
+ * what that says or is looked after already; another negative errno if something failed that may work the next time. */
 _must_check_ int supervise_again(unsigned index);

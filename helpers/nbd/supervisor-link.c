@@ -46,6 +46,7 @@ static void link_lost(Supervisor *s, const char *reason) {
         if (s->link_fd >= 0)
                 (void) shutdown(s->link_fd, SHUT_RDWR);
         s->link_fd = safe_close(s->link_fd);
+        s->unseen = false;
         s->stall = (TcpStall){};
         s->n_repeat = 0;
         s->n_invalid = 0;
@@ -61,17 +62,19 @@ static void link_lost(Supervisor *s, const char *reason) {
 
 /* The kernel's news of it, if it is dead, came before anybody listened, and what it has cannot be looked at. So it is
  * offered another socket: if the link lives after all, it drops that one, and has it offered again when the link dies,
- * see link_news(). */
+ * see link_news(). Until then the record does not say "down": a server may refuse a second connection as long as it has
+ * the first one, and a shutdown would cut off a volume that is well. */
 void link_unknown(Supervisor *s) {
         s->lost = s->next_try = now_usec();
         s->next_repair = s->lost + SUPERVISOR_REPAIR_AFTER_USEC;
         s->next_warning = s->lost + SUPERVISOR_WARN_INTERVAL_USEC;
         s->kernel_knows = true;
+        s->unseen = true;
         (void) snprintf(s->lost_by, sizeof(s->lost_by), "another process had attached it");
 
         log_notice("nbd%u: was attached by another process, connecting again to '%s' in case that its link is dead",
                    s->options->index, s->uri);
-        supervisor_record(s, NBD_LINK_DOWN, s->lost_by);
+        supervisor_record(s, NBD_LINK_UNKNOWN, s->lost_by);
 }
 
 void link_check(Supervisor *s, short revents) {
@@ -240,6 +243,7 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
         s->n_invalid = 0;
         s->n_repeat = s->kernel_knows ? 0 : SUPERVISOR_REPEAT_MAX;
         s->kernel_knows = false;
+        s->unseen = false;
         s->link_fd = fd;
         supervisor_keep_link(s);
         s->stall = (TcpStall){};
@@ -299,16 +303,23 @@ static void warn(Supervisor *s, bool refused, const char *reason) {
 
         (void) snprintf(s->warned, sizeof(s->warned), "%s", reason);
         s->next_warning = now + SUPERVISOR_WARN_INTERVAL_USEC;
-        log_warning("nbd%u: %s '%s': %s; trying on", s->options->index, refused ? "not taking" : "no link to", s->uri,
-                    reason);
+        log_warning("nbd%u: %s '%s': %s; trying on", s->options->index,
+                    refused     ? "not taking" :
+                    s->unseen   ? "no other connection to" :
+                                  "no link to",
+                    s->uri, reason);
 }
 
-static void link_failed(Supervisor *s, bool refused, const char *reason) {
+/* A link that nobody has seen is taken for dead if its server does not even take a connection; else the server is there, and who
+ * may be using it is the kernel. */
+static void link_failed(Supervisor *s, bool reached, bool refused, const char *reason) {
+        NbdLink link = s->unseen && reached && !s->cut ? NBD_LINK_UNKNOWN : NBD_LINK_DOWN;
+
         s->next_try = now_usec() + (refused ? SUPERVISOR_PAUSE_REFUSED_USEC : SUPERVISOR_PAUSE_USEC);
         if (!s->cut)
                 warn(s, refused, reason);
-        if (!streq(s->record.reason, reason))
-                supervisor_record(s, NBD_LINK_DOWN, reason);
+        if (s->record.link != link || !streq(s->record.reason, reason))
+                supervisor_record(s, link, reason);
 }
 
 static void link_is_up(Supervisor *s) {
@@ -332,7 +343,7 @@ void link_try(Supervisor *s) {
                 return;
         r = connect_server(s, &fd, &reached, reason);
         if (r != 0) {
-                link_failed(s, r > 0, reason);
+                link_failed(s, reached, r > 0, reason);
                 if (r < 0 && !reached && r != -ECONNREFUSED)
                         repair_path(s);
                 return;
@@ -341,7 +352,7 @@ void link_try(Supervisor *s) {
         if (s->gone)
                 return;
         if (r < 0)
-                return link_failed(s, /* refused= */ false, reason);
+                return link_failed(s, /* reached= */ true, /* refused= */ false, reason);
 
         link_is_up(s);
 }

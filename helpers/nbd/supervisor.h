@@ -33,6 +33,7 @@ typedef struct Supervisor {
         ShutdownWatch shutdown;
         TcpStall stall;
         bool kernel_knows;  /* that the last link is dead */
+        bool unseen;        /* the kernel's link was never ours, and nothing says that it is dead */
         bool gone;          /* somebody has detached the device */
         bool cut;           /* somebody has, but it is in use, and the kernel shows it until that is over */
         bool kept;          /* the manager has a copy of link_fd */

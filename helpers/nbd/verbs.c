@@ -15,6 +15,7 @@
 #include "verbs.h"
 
 #define EXIT_FREE 2
+#define EXIT_NOT_WANTED 2 /* RestartPreventExitStatus= of scaleway-nbd@.service */
 
 int verb_parse_index(const char *s, unsigned *ret) {
         int r;
@@ -50,7 +51,9 @@ int verb_supervise_again(char *arguments[]) {
         int r;
 
         r = verb_parse_index(arguments[0], &index);
-        return r < 0 ? r : supervise_again(index);
+        if (r >= 0)
+                r = supervise_again(index);
+        return r == -ENODEV || r == -EBADMSG || r == -EBUSY ? EXIT_NOT_WANTED : r;
 }
 
 int verb_check(char *arguments[]) {
@@ -143,15 +146,15 @@ static int print_status(unsigned index, const NbdStatus *s, const NbdRecord *rec
 
         if (!uri || !reason)
                 return log_oom();
-        if (record->link == NBD_LINK_UNKNOWN) {
+        if (record->pid == 0) {
                 printf("nbd%u: attached to %s, %llu bytes; nobody looks after its link\n", index, uri,
                        (unsigned long long) s->size);
                 return 0;
         }
 
         format_time(record->since, since);
-        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index, nbd_link_to_string(record->link),
-               since, uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
+        printf("nbd%u: link %s since %s, to %s, %llu bytes; %llu reconnects", index,
+               nbd_link_to_string(record->link) ?: "not known to live", since, uri, (unsigned long long) s->size, (unsigned long long) record->reconnects);
         if (*reason)
                 printf("; %s reason: %s", record->link == NBD_LINK_UP ? "last" : "the", reason);
         printf("\n");

@@ -376,6 +376,14 @@ class Shutdown(unittests.Programs):
         self.assertGreater(self.seconds, 2.5)
         self.assertLess(self.seconds, 9)
 
+    def test_link_is_not_known(self):
+        """It may live, so the volume is neither waited for nor cut off before all is written."""
+        self.volume(0, link=None, supervisor=12345678, since=60)
+        supervisor = self.beside("@xnbd-client supervise /dev/nbd0", "sleep 1000; true")
+        out = self.go("poweroff", prepare=NICS + supervisor + self.IS_SUPERVISOR, status=OFF)
+        self.assertNotIn("does not answer", out)
+        self.assertLess(self.seconds, 9)
+
     def test_nobody_looks_after_it(self):
         """A supervisor that is no more is not waited for."""
         self.volume(0, supervisor=12345678)

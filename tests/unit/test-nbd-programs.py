@@ -367,6 +367,9 @@ class Commands(unittest.TestCase):
         self.record(6, pid=os.getpid(), link='up', reconnects=1, since=1795792656)
         self.device(7, pid=326, size=4096)
         self.record(7, pid=1 << 22, link='up', since=1795792656)
+        # Its supervisor cannot know.
+        self.device(8, pid=327, size=4096)
+        self.record(8, pid=supervisor.pid, link=None, since=1795792656, reason='the server did not finish')
         lines = ['nbd0: link down since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 1048576 bytes; 3 reconnects; '
                  'the reason: no route to host?[2J',
                  'nbd2: link up since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 2097152 bytes; 1 reconnects; '
@@ -374,7 +377,9 @@ class Commands(unittest.TestCase):
                  'nbd3: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
                  'nbd5: attached to -, 2097152 bytes; nobody looks after its link',
                  'nbd6: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
-                 'nbd7: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link']  # fmt: skip
+                 'nbd7: attached to nbd://10.1.0.44:4320, 2097152 bytes; nobody looks after its link',
+                 'nbd8: link not known to live since 2026-11-27 15:17:36 UTC, to nbd://10.1.0.44:4320, 2097152 bytes; 0 reconnects; '
+                 'the reason: the server did not finish']  # fmt: skip
         static = self.directory.name + '/scaleway-nbd'
         os.symlink(os.path.abspath(os.path.join(os.path.dirname(PROGRAM), 'scaleway-exit')), static)
         for program in PROGRAM, static:
@@ -387,11 +392,11 @@ class Commands(unittest.TestCase):
                 self.assertEqual((status, out.splitlines()), (0, lines))
                 self.assertIn('nbd5: failed to read the record', err)
                 devices = json.loads(call('status', '--json')[1])
-                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5', 'nbd6', 'nbd7'])
+                self.assertEqual([d['device'] for d in devices], ['nbd0', 'nbd2', 'nbd3', 'nbd5', 'nbd6', 'nbd7', 'nbd8'])
                 self.assertEqual(devices[0], {'device': 'nbd0', 'size': 1048576, 'uri': 'nbd://10.1.0.44:4320', 'identifier': 'abc', 'link': 'down',
                                               'since': 1795792656, 'pid': supervisor.pid, 'reconnects': 3, 'reason': 'no route to host\x1b[2J'})
                 self.assertEqual([devices[2][key] for key in ('link', 'reason', 'pid')], [None, None, 0])
-                self.assertEqual([(d['link'], d['pid']) for d in devices[4:]], [(None, 0)] * 2)
+                self.assertEqual([(d['link'], d['pid']) for d in devices[4:]], [(None, 0)] * 2 + [(None, supervisor.pid)])
                 self.assertEqual(call('resize', '0')[0], 1)
                 self.assertIn('Cannot resize nbd0: nobody looks after its link', call('resize', '0')[2])
                 self.assertEqual(call('check', '0')[:2], (0, '321\n'))
@@ -566,30 +571,38 @@ class Xnbd(unittest.TestCase):
         self.assertEqual(self.xnbd('-C', '/dev/nbd1', 'server.test', '4000')[:2], (0, ''))
 
     def test_detach_in_use(self):
-        """B10: as detach of scaleway-nbd; but images detach the root at the end of a shutdown."""
+        """B10, N3: as detach of scaleway-nbd, even when a shutdown has begun; but images detach the root at its end."""
         with claimed_device(self, 4):
             self.device(4, pid=321, size=2048)
             status, out, err = self.xnbd('-d', '/dev/nbd4p1')
             self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
             self.assertIn('nbd4 is in use, not detaching it', err)
-            for mark in 'scaleway/shutdown/poweroff', 'scaleway/exit':
+            for mark, refused in ('scaleway/shutdown/poweroff', True), ('scaleway/exit', False):
                 path = os.path.join(self.environment['SCALEWAY_RUN'], mark)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 open(path, 'w').close()
-                self.assertNotIn('in use', self.xnbd('-d', '/dev/nbd4')[2])
+                self.assertEqual('in use' in self.xnbd('-d', '/dev/nbd4')[2], refused, mark)
                 os.unlink(path)
+            # The last steps of an image: "/" is read-only, but it is the root alone that cannot be unmounted.
+            script = 'mount --bind / / && mount -o remount,bind,ro / && cd / && exec "$@"'
+            for root, refused in (False, True), (True, False):
+                self.record(4, root=root)
+                done = subprocess.run(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', self.program, '-d', '/dev/nbd4'],
+                                      capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
+                self.assertEqual('in use' in done.stderr, refused, (root, done.stderr))
+                self.assertIn('nbd4', done.stderr)
 
     def test_supervise_what_is_not_there(self):
         """By hand, in the booted system; the name alone does not make it xnbd-client."""
         program = self.directory.name + '/scaleway-nbd'
         os.symlink(os.readlink(self.program), program)
         self.record(4)
-        for executable, arguments, words in ((program, ('scaleway-nbd', 'supervise', '4'), 'nbd4: nothing has begun to look after it'),
-                                             (self.program, ('@xnbd-client', 'supervise', '/dev/nbd4'), 'Cannot supervise nbd4: it is not attached'),
-                                             (program, ('scaleway-nbd', 'supervise', '4', 'nbd://10.1.2.3'), 'Say status')):
+        for executable, arguments, expected, words in ((program, ('scaleway-nbd', 'supervise', '4'), 1, 'nbd4: nothing has begun to look after it'),
+                                             (self.program, ('@xnbd-client', 'supervise', '/dev/nbd4'), 2, 'Cannot supervise nbd4: it is not attached'),
+                                             (program, ('scaleway-nbd', 'supervise', '4', 'nbd://10.1.2.3'), 1, 'Say status')):
             with self.subTest(arguments):
                 done = subprocess.run(arguments, executable=executable, capture_output=True, text=True, timeout=60, env={**os.environ, **self.environment})
-                self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (1, '', 1), done.stderr)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (expected, '', 1), done.stderr)
                 self.assertIn(words, done.stderr)
 
     def test_detach_what_is_free(self):

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -633,6 +634,26 @@ static void manager_await(const char *word) {
         }
 }
 
+/* If not 0, the kernel has a link to there when a supervisor starts, of which that one has no socket. */
+static uint16_t kernel_port;
+/* As supervisor_start() of the booted system starts it, without a manager. */
+static bool in_background;
+
+static void kernel_has_link(void) {
+        struct sockaddr_in address = {
+                .sin_family = AF_INET, .sin_port = htons(kernel_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+        };
+        struct pollfd p = { .events = POLLIN };
+
+        kernel_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ASSERT_TRUE(kernel_socket >= 0);
+        ASSERT_OK(connect(kernel_socket, (struct sockaddr *) &address, sizeof(address)));
+        p.fd = kernel_socket;
+        ASSERT_EQ(poll(&p, 1, 20000), 1);
+        kernel_dead = false;
+        world->silent = true;
+}
+
 /* As scaleway-nbd@.service does on the host. The kernel has the link that was kept, if one was. */
 static pid_t start_again(int listener) {
         pid_t pid = fork_helper();
@@ -644,7 +665,12 @@ static pid_t start_again(int listener) {
 
         safe_close(listener);
         ASSERT_OK(asprintf_to(&path, "%s/notify", directory));
-        ASSERT_OK(setenv("NOTIFY_SOCKET", path, 1));
+        if (in_background)
+                ASSERT_TRUE(setsid() == getpid());
+        else
+                ASSERT_OK(setenv("NOTIFY_SOCKET", path, 1));
+        if (kernel_port > 0)
+                kernel_has_link();
         if (manager_kept >= 0) {
                 kernel_socket = fcntl(manager_kept, F_DUPFD_CLOEXEC, 100);
                 kernel_dead = false;
@@ -678,6 +704,71 @@ static void await_pid(pid_t pid) {
                         return;
                 ASSERT_TRUE(now_usec() < deadline);
         }
+}
+
+/* A server that says nothing to a second one, or has something else for it, may well go on serving the first. The shutdown cuts off
+ * what is said to be down. */
+static void test_unseen(int listener, const char *uri, uint16_t port) {
+        _cleanup_close_ int lock_fd = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        unsigned taken = world->n_taken;
+        NbdRecord record;
+        pid_t pid;
+
+        write_text("block/nbd3/pid", "1\n");
+        write_record(uri);
+        world->late = false;
+        world->stay = true;
+        /* One that has not come to write its record yet. */
+        ASSERT_OK(asprintf_to(&path, "%s/scaleway/nbd/3.lock", directory));
+        lock_fd = open(path, O_RDWR | O_CLOEXEC);
+        ASSERT_TRUE(lock_fd >= 0);
+        ASSERT_OK(flock(lock_fd, LOCK_EX | LOCK_NB));
+        ASSERT_ERROR(supervise_again(3), EBUSY);
+        lock_fd = safe_close(lock_fd);
+
+        kernel_port = port;
+        pid = start_again(listener);
+        await_pid(pid);
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_EQ(record.link, NBD_LINK_UNKNOWN);
+        nbd_record_done(&record);
+        await(NBD_LINK_UNKNOWN, "did not finish the NBD handshake");
+        world->size = SIZE - 512;
+        world->silent = false;
+        await(NBD_LINK_UNKNOWN, "less than");
+        ASSERT_EQ(world->n_taken, taken);
+
+        /* Now the kernel says so. */
+        world->stay = false;
+        await(NBD_LINK_DOWN, NULL);
+        world->size = SIZE;
+        world->stay = true;
+        await(NBD_LINK_UP, NULL);
+        kill_supervisor(pid);
+
+        /* Nobody is there. */
+        write_record("nbd://localhost:1");
+        write_text("block/nbd3/size", "1024\n");
+        ASSERT_ERROR(supervise_again(3), EBUSY);
+        /* The one before was killed when the kernel had grown it. */
+        write_text("block/nbd3/size", "4096\n");
+        in_background = true;
+        pid = start_again(listener);
+        in_background = false;
+        await_pid(pid);
+        await(NBD_LINK_DOWN, "refused");
+        ASSERT_OK(nbd_record_read(3, &record));
+        ASSERT_EQ(record.size, 2 * SIZE);
+        nbd_record_done(&record);
+        write_text("block/nbd3/size", "2048\n");
+        /* It is not ended by a mistake either. */
+        ASSERT_OK(kill(pid, SIGTERM));
+        ASSERT_EQ(nbd_control_ask(3, "nonsense", 10 * USEC_PER_SEC, NULL), 0);
+        kill_supervisor(pid);
+        kernel_port = 0;
+        world->silent = false;
+        ASSERT_OK(nbd_record_remove(3));
 }
 
 /* One that was killed has another one in its place, that knows from the record and from the manager what there is to be known. */
@@ -738,9 +829,12 @@ static pid_t test_replaced(int listener, const char *uri) {
         ASSERT_EQ(world->dead_timeout, 0);
 
         /* The link is lost while nobody looks after it. */
-        sleep_usec(200 * USEC_PER_MSEC);
-        while (recv(manager_fd, target, sizeof(target), MSG_DONTWAIT | MSG_PEEK) > 0)
-                manager_await("");
+        /* Twice: what found no place in a manager's queue that was full is said again. */
+        for (unsigned i = 0; i < 2; i++) {
+                sleep_usec(USEC_PER_SEC + 500 * USEC_PER_MSEC);
+                while (recv(manager_fd, target, sizeof(target), MSG_DONTWAIT | MSG_PEEK) > 0)
+                        manager_await("");
+        }
         ASSERT_TRUE(manager_kept >= 0);
         kill_supervisor(pid);
         taken = world->n_taken;
@@ -841,6 +935,7 @@ int main(int argc, char *argv[]) {
         test_resize();
         test_detach(supervisor);
         test_without_files(listener, uri);
+        test_unseen(listener, uri, port);
         test_cut(test_replaced(listener, uri));
 
 end:
