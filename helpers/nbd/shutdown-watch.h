@@ -17,8 +17,9 @@ typedef struct ShutdownWatch {
  * known to be dead; and if the way back is reached at the last moment it needs some more. */
 #define SHUTDOWN_WATCH_USEC (40 * USEC_PER_SEC)
 
-/* So long after its beginning no shutdown of systemd's is under way any more: its targets give up after half an hour, and then the machine is
- * ended by force (JobTimeoutSec= of reboot.target). */
+/* So long after its beginning no shutdown of systemd's is under way any more: it gives up after half an hour, and then the machine is ended by
+ * force (JobTimeoutSec= of reboot.target and poweroff.target). scaleway-shutdown@.timer takes the mark away at the same time, so that the next one
+ * leaves its own. */
 #define SHUTDOWN_OVER_USEC (35 * 60 * USEC_PER_SEC)
 
 /* To be called before the switch: /run is held open. Returns 0 or a negative errno. */

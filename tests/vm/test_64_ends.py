@@ -93,6 +93,10 @@ def test_storage_cold(bench):
     # A shutdown that was cancelled leaves nothing that an outage of another day would be taken for.
     vm.run("systemctl start scaleway-shutdown@halt.socket && test -p /run/scaleway/shutdown/halt")
     vm.run("systemctl start multi-user.target graphical.target && test ! -e /run/scaleway/shutdown/halt")
+    # Nor does it keep the next one by the same verb from leaving its own mark: the timer, which has waited for half an hour, takes the old one away.
+    mark, name = "/run/scaleway/shutdown/poweroff", "scaleway-shutdown@poweroff"
+    vm.run(f"systemctl start {name}.socket && test -p {mark} && systemctl is-active {name}.timer")
+    vm.run(f"systemctl start {name}.service && test ! -e {mark} && ! systemctl is-active {name}.socket {name}.timer")
     since = len(vm.console.text)
     server.goes_down("poweroff", "cold")
     text = vm.console.text[since:]
