@@ -18,6 +18,7 @@
 #define IDLE_USEC (5 * USEC_PER_SEC)
 #define PAUSE_USEC (2 * USEC_PER_SEC)
 #define ANSWER_USEC (3 * USEC_PER_SEC)
+#define ACQUAINT_USEC (60 * USEC_PER_SEC)
 
 /* RFC 5531: a record over TCP begins with its length and a bit that says that it is the last part of it. */
 #define RPC_LAST 0x80000000U
@@ -90,7 +91,7 @@ int nfs_ask(const struct sockaddr *address, socklen_t size, usec_t timeout) {
         return 0;
 }
 
-static int ask_server(const NfsWatch *w) {
+static int ask_by_path(const NfsWatch *w) {
         struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(w->port), .sin6_addr = w->path.peer };
         struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(w->port) };
 
@@ -102,6 +103,27 @@ static int ask_server(const NfsWatch *w) {
         if (IN6_IS_ADDR_LINKLOCAL(&w->path.peer))
                 in6.sin6_scope_id = if_nametoindex(w->path.name);
         return nfs_ask((struct sockaddr *) &in6, sizeof(in6), ANSWER_USEC);
+}
+
+static int ask_server(NfsWatch *w) {
+        int r = ask_by_path(w);
+
+        if (r >= 0)
+                w->has_answered = true;
+        return r;
+}
+
+static void acquaint(NfsWatch *w, usec_t now) {
+        int r;
+
+        if (w->has_answered || now < w->next_ask)
+                return;
+
+        r = ask_server(w);
+        if (r < 0 && w->next_ask == 0)
+                log_warning_errno(r, "NFS: the server does not answer on another connection than the root's; until it has, no shutdown "
+                                     "that hangs is ended: %m");
+        w->next_ask = now + ACQUAINT_USEC;
 }
 
 bool nfs_watch_step(NfsWatch *w, usec_t now) {
@@ -118,9 +140,10 @@ bool nfs_watch_step(NfsWatch *w, usec_t now) {
                         log_debug_errno(r, "NFS: the way to the server by '%s' cannot be mended: %m", w->path.name);
                 else if (r > 0)
                         log_notice("NFS: the way to the server by '%s' was gone, mended.", w->path.name);
-        }
+        } else
+                acquaint(w, now);
 
-        return shutdown_watch_check(&w->shutdown, is_down, now);
+        return shutdown_watch_check(&w->shutdown, is_down && w->has_answered, now);
 }
 
 /* What images with another init spare. */
