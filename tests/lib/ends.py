@@ -26,6 +26,7 @@ from vm import Ended
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 60  # s; that the way down may take, the storage be there or not
 MEMORY_MAX = 4096  # KiB, of what is kept for the way down
+HELD_MAX = 24576  # KiB, of the root, for the first seconds of a shutdown, and of the program that holds it: systemd and its libraries are some 14 MiB
 AWAY = 5  # s that a storage server needs to come back
 
 # verb: (why QEMU ends, the kernel's last line)
@@ -51,6 +52,7 @@ IMAGES = {
     "openrc-plain": (OPENRC, lambda: inits.root("openrc")),
 }
 KERNEL = "/boot/vmlinuz-second"
+HELD = "journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'"
 SYNCED, LAST = "/root/synced", "/root/last"
 
 BEGINS = {
@@ -184,6 +186,15 @@ class Server:
         self.vm.run("grep -q 'kexec -e' /run/initramfs/shutdown")
         # Without the word nothing is ended by mistake.
         self.vm.run("! /run/initramfs/shutdown poweroff")
+        if self.init == SYSTEMD:
+            self.holds()
+
+    def holds(self):
+        """What a shutdown begins with is kept in memory, and not much else. That is beside row D5, which is about the way back."""
+        self.vm.run(f"until {HELD}; do sleep 1; done", timeout=60)
+        pid = self.vm.run("systemctl show -P MainPID scaleway-hold.service").strip()
+        locked = int(contains(self.vm.read(f"/proc/{pid}/status"), r"^VmLck:\s+(\d+) kB$", "what is locked").group(1))
+        check(MEMORY_MAX < locked <= HELD_MAX, f"{locked} KiB are locked, {MEMORY_MAX} KiB would not be systemd, {HELD_MAX} KiB may be")
 
     def has_client(self):
         """Row D2: what the images of other inits spare when they end all processes."""
@@ -240,7 +251,7 @@ class Server:
         that run."""
         equal(self.init, SYSTEMD, "init of a server that goes down by a signal")
         # Since the boot target was reached.
-        self.vm.run("until journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'; do sleep 1; done", timeout=60)
+        self.vm.run(f"until {HELD}; do sleep 1; done", timeout=60)
         # Before it reads a command, the shell looks for mail: not on the root.
         self.vm.send("MAIL=/run/mail\n")
         # What the supervisor says on the way is wanted on the console. The kernel says EAGAIN if there is not as much.

@@ -90,6 +90,7 @@ def test_storage_cold(bench):
     that a shutdown has begun, and hangs then; and the volume's supervisor ends the machine, before the way back is reached."""
     server = ends.Server(bench, initrd="lean")
     vm = server.boot()
+    server.holds()
     # A shutdown that was cancelled leaves nothing that an outage of another day would be taken for.
     vm.run("systemctl start scaleway-shutdown@halt.socket && test -p /run/scaleway/shutdown/halt")
     vm.run("systemctl start multi-user.target graphical.target && test ! -e /run/scaleway/shutdown/halt")
