@@ -104,9 +104,9 @@ class Storage:
 
 
 class Server:
-    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS."""
+    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS. has_disk: the bench has a root that goes down as this image does, for take_over()."""
 
-    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None):
+    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None, has_disk=False):
         need("e2fsck", "dumpe2fs", "debugfs")
         self.bench = bench
         self.image = image
@@ -116,6 +116,8 @@ class Server:
         self.nfs = None
         self.listener = None
         self.sums = {}
+        if has_disk:
+            return
         if root:
             bench.build_disk(lambda _, path: shutil.copyfile(root(), path))
         if self.init != SYSTEMD and not self.plain:
@@ -141,8 +143,9 @@ class Server:
         self._write()
         return vm
 
-    def take_over(self):
-        """In the place of boot(), of a server that the test has booted by itself."""
+    def take_over(self, nfs_server=None):
+        """In the place of boot(), of a server that the test has booted by itself. nfs_server: what its root is on."""
+        self.nfs = nfs_server
         self._listen()
         self._write()
         return self
@@ -201,6 +204,13 @@ class Server:
         pid = self.vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
         equal(self.vm.read("/run/sendsigs.omit.d/nbd0.pid"), f"{pid}\n", "the process that is spared")
         equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+
+    def has_nfs_watch(self):
+        """The same for a root over NFS: the one process that ends a shutdown which hangs because the server is gone. Returns its number."""
+        pid = self.vm.run("pgrep -f '^@scaleway-exit watch-nfs$'").strip()
+        equal(self.vm.read("/run/sendsigs.omit.d/scaleway-nfs.pid"), f"{pid}\n", "the process that is spared")
+        equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+        return pid
 
     def add_kernel(self):
         """Before the boot: for load_kernel()."""
