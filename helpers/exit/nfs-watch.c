@@ -165,6 +165,17 @@ static void write_omit(void) {
                                      "be told: %m");
 }
 
+/* One that the host has started, in the place of another, has the very root for its own: nothing of that may be held, or looked at, when its server is
+ * gone. As nbd/supervise.c. */
+static void leave_the_root(void) {
+        _cleanup_free_ char *path = NULL;
+
+        if (run_path(RUN_INITRAMFS, &path) < 0)
+                return;
+        if (chdir(path) < 0 || chroot(".") < 0)
+                log_warning_errno(errno, "NFS: failed to make '%s' the own root, ignoring: %m", path);
+}
+
 int nfs_watch_applet(int argc, char *argv[]) {
         NfsWatch w = {};
         int r;
@@ -191,6 +202,7 @@ int nfs_watch_applet(int argc, char *argv[]) {
         if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
                 log_warning_errno(errno, "NFS: failed to lock the memory, ignoring: %m");
         write_omit();
+        leave_the_root();
 
         for (;;) {
                 if (nfs_watch_step(&w, now_usec()))
