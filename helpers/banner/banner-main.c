@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "console-out.h"
 #include "cpu-info.h"
 #include "fileio.h"
@@ -19,11 +20,6 @@
 #include "mask.h"
 #include "parse-util.h"
 #include "string-util.h"
-
-#define CMDLINE_MAX (16U * 1024U)
-#define MEMINFO_MAX (64U * 1024U)
-/* About 1.5 KiB a core on x86: enough for some thousand. */
-#define CPUINFO_MAX (8U * 1024U * 1024U)
 
 static const char banner[] =
                 "Welcome to Scaleway' initrd\n"
@@ -72,7 +68,7 @@ static int show_kernel(void) {
                         return r;
         }
 
-        cmdline = read_proc("cmdline", CMDLINE_MAX);
+        cmdline = read_proc("cmdline", BANNER_CMDLINE_MAX);
         if (!cmdline)
                 return 0;
 
@@ -85,7 +81,7 @@ static int show_kernel(void) {
 
 /* Memory that the kernel manages, MiB; 0 if it cannot be told. */
 static uint64_t memory_mib(void) {
-        _cleanup_free_ char *text = read_proc("meminfo", MEMINFO_MAX);
+        _cleanup_free_ char *text = read_proc("meminfo", PROC_MEMINFO_MAX);
         const char *p = text ? startswith(text, "MemTotal:") : NULL;
         struct sysinfo info;
 
@@ -118,7 +114,7 @@ static int show_memory(void) {
 }
 
 static int show_cpu(void) {
-        _cleanup_free_ char *text = read_proc("cpuinfo", CPUINFO_MAX), *board = NULL, *value = NULL;
+        _cleanup_free_ char *text = read_proc("cpuinfo", PROC_CPUINFO_MAX), *board = NULL, *value = NULL;
         _cleanup_(cpu_info_done) CpuInfo cpu = {};
         const char *model;
         int r;
@@ -133,7 +129,7 @@ static int show_cpu(void) {
 
         model = cpu.model;
         if (!model) {
-                board = read_proc("device-tree/model", CMDLINE_MAX);
+                board = read_proc("device-tree/model", BANNER_CMDLINE_MAX);
                 model = isempty(board) ? "unknown" : board;
         }
 

@@ -7,18 +7,16 @@
 #include <sys/stat.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "parse-util.h"
 #include "string-util.h"
 
-/* journald cuts nothing below 48K, /dev/kmsg takes about 1K a record; a line on a serial console should be shorter still. */
-#define LINE_MAX_BYTES 900
-
 static int log_max_level = LOG_INFO;
 static bool log_with_prefix = false;
 static int log_kmsg_fd = -EBADF;
-static char log_last_error_line[LINE_MAX_BYTES];
+static char log_last_error_line[LOG_LINE_MAX];
 
 static int level_from_string(const char *s) {
         static const char *const names[] = {
@@ -70,7 +68,7 @@ bool log_debug_enabled(void) {
 }
 
 static void write_line(int level, const char *text) {
-        char line[LINE_MAX_BYTES + 128];
+        char line[LOG_LINE_MAX + 128];
         int k, fd = log_kmsg_fd >= 0 ? log_kmsg_fd : STDERR_FILENO;
 
         if (log_kmsg_fd >= 0)
@@ -88,7 +86,7 @@ static void write_line(int level, const char *text) {
 }
 
 int log_full_errno(int level, int error, const char *format, ...) {
-        char text[LINE_MAX_BYTES];
+        char text[LOG_LINE_MAX];
         int saved = errno;
         va_list ap;
 

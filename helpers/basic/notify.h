@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* True if the service manager listens, sd_notify(3): the unit has NotifyAccess=. */
@@ -18,7 +19,6 @@ _must_check_ int notify_open(void);
 _must_check_ int notify_try_send(int notify_fd, const char *state, int fd);
 
 #define NOTIFY_KEPT_FIRST 3
-#define NOTIFY_KEPT_MAX 16U
 
 /* How many file descriptors it has kept for this process, sd_listen_fds(3): from NOTIFY_KEPT_FIRST on. They are CLOEXEC then, and asking
  * once more is answered by 0. */

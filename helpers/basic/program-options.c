@@ -3,15 +3,16 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "log.h"
 #include "parse-util.h"
 #include "program-options.h"
 #include "string-util.h"
 
 #define OPTIONS_MAX 16U /* of one program */
-#define SECONDS_MAX 86400U
 
 /* What getopt_long() returns; the options of the table count from there on. */
 enum {
@@ -48,11 +49,25 @@ int take_string_or_null(const char *name, const char *value, void *target) {
         return take_string(name, empty_to_null(value), target);
 }
 
+const char *argument_value(const char *argument) {
+        const char *name = argument ? startswith(argument, "env:") : NULL;
+
+        return name ? getenv(name) ?: "" : argument;
+}
+
+int take_secret(const char *name, const char *value, void *target) {
+        return take_string(name, argument_value(value), target);
+}
+
+int take_secret_or_null(const char *name, const char *value, void *target) {
+        return take_string_or_null(name, argument_value(value), target);
+}
+
 int take_seconds(const char *name, const char *value, void *target) {
         unsigned seconds, *u = target;
 
-        if (parse_unsigned(value, &seconds) < 0 || seconds > SECONDS_MAX)
-                return log_error_errno(EINVAL, "--%s= takes a number of seconds up to %u.", name, SECONDS_MAX);
+        if (parse_unsigned(value, &seconds) < 0 || seconds > OPTION_TIMEOUT_MAX)
+                return log_error_errno(EINVAL, "--%s= takes a number of seconds up to %u.", name, OPTION_TIMEOUT_MAX);
 
         *u = seconds;
         return 0;

@@ -22,7 +22,14 @@ int take_flag(const char *name, const char *value, void *target);           /* b
 int take_boolean(const char *name, const char *value, void *target);        /* bool * */
 int take_string(const char *name, const char *value, void *target);         /* const char ** */
 int take_string_or_null(const char *name, const char *value, void *target); /* const char **; empty: NULL */
+int take_secret(const char *name, const char *value, void *target);         /* const char **, as argument_value() has it */
+int take_secret_or_null(const char *name, const char *value, void *target); /* likewise; empty: NULL */
 int take_seconds(const char *name, const char *value, void *target);        /* unsigned *, up to a day; --help tells the one that is there before */
+
+/* What an argument stands for: "env:NAME" for the value of that variable, "" if there is none; anything else, NULL too, for itself.
+ * Arguments are in the journal with each line that a program writes (_CMDLINE=), and so on the disk of the host; variables are not. Not to be
+ * freed. */
+const char *argument_value(const char *argument);
 
 /* Takes the options off argv. usage: what --help says before them, with the command lines first, without a newline at the end.
  * Returns 1 with optind (getopt(3)) at the first argument; 0 if --help or --version was asked for, and printed; -EINVAL, or what a parse

@@ -94,6 +94,15 @@ bool utf8_is_valid(const char *s, size_t n) {
         return true;
 }
 
+bool has_control_characters(const char *s) {
+        for (const unsigned char *p = (const unsigned char *) s; *p; p++)
+                /* C0 and DEL, and the C1 controls, in UTF-8. */
+                if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
+                        return true;
+
+        return false;
+}
+
 char *printable(const char *s, size_t max) {
         size_t n = strlen(s), i = 0, o = 0;
         char *r;

@@ -50,3 +50,6 @@ _must_check_ char *printable(const char *s, size_t max);
 
 /* True if s is valid UTF-8 (RFC 3629). */
 bool utf8_is_valid(const char *s, size_t n);
+
+/* True if there is a character in s, which is valid UTF-8, that is none to be seen: a newline, an escape, … */
+bool has_control_characters(const char *s);

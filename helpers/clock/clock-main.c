@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bounds.h"
 #include "log.h"
 #include "main-func.h"
 #include "program-options.h"
@@ -20,9 +21,6 @@
 #include "parse-util.h"
 #include "string-util.h"
 
-#define TIMEOUT_DEFAULT 3U
-/* Below, nobody needs to hear of it. */
-#define WRONG_BY_MIN ((int64_t) USEC_PER_SEC)
 /* If the build date cannot be read: 2026-01-01, before which nothing of this was written. */
 #define EARLIEST_FALLBACK ((time_t) 1767225600)
 
@@ -31,7 +29,7 @@ enum {
 };
 
 static bool arg_set = false;
-static unsigned arg_timeout = TIMEOUT_DEFAULT;
+static unsigned arg_timeout = CLOCK_TIMEOUT_DEFAULT;
 static char **arg_servers = NULL;
 static size_t arg_n_servers = 0;
 
@@ -148,7 +146,7 @@ static int set_clock(const NtpTime *t) {
         if (clock_settime(CLOCK_REALTIME, &ts) < 0)
                 return log_error_errno(errno, "Failed to set the clock: %m");
 
-        if (wrong_by >= WRONG_BY_MIN)
+        if (wrong_by >= CLOCK_WRONG_BY_MIN)
                 log_info("The clock was at %s, NTP server %s has set it to %s.", format_time(before, then), server ?: "?",
                          format_time(to, now));
         else

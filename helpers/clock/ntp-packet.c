@@ -2,6 +2,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "ntp-packet.h"
 #include "time-util.h"
 
@@ -9,9 +10,6 @@
 #define MODE_CLIENT 3U
 #define MODE_SERVER 4U
 #define LEAP_UNKNOWN 3U
-#define STRATUM_MAX 15U
-/* In 1/65536 s. What systemd-timesyncd takes as well; a good server is at some milliseconds. */
-#define DISTANCE_MAX (5U << 16)
 /* RFC 5905, figure 4: seconds from 1900 to 1970. */
 #define UNIX_EPOCH INT64_C(2208988800)
 
@@ -60,7 +58,7 @@ static int64_t to_unix(uint64_t time, int64_t earliest) {
 
 /* How far the server is at most from the clock that its time comes from. A delay below zero is no delay. */
 static bool is_near(uint32_t delay, uint32_t dispersion) {
-        return delay <= INT32_MAX && (uint64_t) delay / 2 + dispersion <= DISTANCE_MAX;
+        return delay <= INT32_MAX && (uint64_t) delay / 2 + dispersion <= NTP_DISTANCE_MAX;
 }
 
 NtpVerdict ntp_answer(const uint8_t *packet, size_t n, uint64_t nonce, int64_t earliest, NtpSample *ret) {
@@ -81,7 +79,7 @@ NtpVerdict ntp_answer(const uint8_t *packet, size_t n, uint64_t nonce, int64_t e
          * asks this server again. */
         if (p.stratum == 0)
                 return NTP_KISS_OF_DEATH;
-        if (p.flags >> 6 == LEAP_UNKNOWN || p.stratum > STRATUM_MAX)
+        if (p.flags >> 6 == LEAP_UNKNOWN || p.stratum > NTP_STRATUM_MAX)
                 return NTP_UNSYNCHRONIZED;
         if (!is_near(be32toh(p.root_delay), be32toh(p.root_dispersion)))
                 return NTP_TOO_FAR;

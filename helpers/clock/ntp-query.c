@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "ntp-query.h"
 #include "poll-util.h"
@@ -14,14 +15,6 @@
 #include "string-util.h"
 
 #define PORT "123"
-#define RETRY_AFTER (1 * USEC_PER_SEC)
-#define FALLBACK_AFTER (1 * USEC_PER_SEC)
-/* Requests whose answer still counts. */
-#define REMEMBERED 3U
-/* Of a name, of which others may be unreachable: one of IPv4 and one of IPv6, as a rule. */
-#define ADDRESSES_MAX 2U
-/* What two clocks that run alike may differ by in a second. */
-#define TOLERANCE (10 * USEC_PER_MSEC)
 
 typedef struct Server {
         const char *name;
@@ -35,8 +28,8 @@ typedef struct Peer {
         int fd; /* < 0: it is not asked any more */
         unsigned n_sent;
         usec_t next;
-        uint64_t nonces[REMEMBERED];
-        usec_t sent_at[REMEMBERED];
+        uint64_t nonces[NTP_REMEMBERED];
+        usec_t sent_at[NTP_REMEMBERED];
 } Peer;
 
 typedef struct Query {
@@ -44,7 +37,7 @@ typedef struct Query {
         size_t n_servers;
         bool has_fallback; /* the last of them */
         usec_t fallback_at, deadline;
-        Peer peers[(NTP_SERVERS_MAX + 1) * ADDRESSES_MAX];
+        Peer peers[(NTP_SERVERS_MAX + 1) * NTP_ADDRESSES_MAX];
         size_t n_peers;
         unsigned n_lookups; /* under way */
         int found_fds[2];   /* what they have found comes through this pipe */
@@ -152,7 +145,7 @@ static void add_peers(Query *q, Server *server, const struct addrinfo *addresses
         unsigned n = 0;
 
         server->reason = "no address";
-        for (const struct addrinfo *a = addresses; a && n < ADDRESSES_MAX; a = a->ai_next, n++)
+        for (const struct addrinfo *a = addresses; a && n < NTP_ADDRESSES_MAX; a = a->ai_next, n++)
                 add_peer(q, server, a);
 }
 
@@ -185,9 +178,9 @@ static void collect_found(Query *q) {
 
 static void send_request(Peer *p, usec_t now) {
         uint8_t packet[NTP_PACKET_SIZE];
-        unsigned i = p->n_sent++ % REMEMBERED;
+        unsigned i = p->n_sent++ % NTP_REMEMBERED;
 
-        p->next = now + RETRY_AFTER;
+        p->next = now + NTP_RETRY_AFTER;
         /* Only a stranger's answer depends on it that nobody guesses it, so it is never waited for. */
         p->nonces[i] = random_number();
         ntp_request(p->nonces[i], packet);
@@ -200,7 +193,7 @@ static void send_request(Peer *p, usec_t now) {
 static bool measure(const NtpSample *sample, usec_t sent_at, usec_t now, NtpTime *ret) {
         int64_t there = sample->sent - sample->received, away = (int64_t) (now - sent_at);
 
-        if (there > away + (int64_t) TOLERANCE)
+        if (there > away + (int64_t) NTP_TOLERANCE)
                 return false;
 
         ret->stratum = sample->stratum;
@@ -225,7 +218,7 @@ static int receive(const Query *q, Peer *p, NtpTime *ret) {
                 return 0;
         }
 
-        for (unsigned i = 0; i < MIN(p->n_sent, REMEMBERED) && verdict == NTP_NO_ANSWER; i++) {
+        for (unsigned i = 0; i < MIN(p->n_sent, NTP_REMEMBERED) && verdict == NTP_NO_ANSWER; i++) {
                 verdict = ntp_answer(packet, (size_t) n, p->nonces[i], q->earliest, &sample);
                 which = i;
         }
@@ -341,7 +334,7 @@ int ntp_query(char *const *servers, size_t n, const char *fallback, int64_t earl
                 return -errno;
 
         q.deadline = now + timeout;
-        q.fallback_at = now + FALLBACK_AFTER;
+        q.fallback_at = now + NTP_FALLBACK_AFTER;
         for (size_t i = 0; i < n; i++)
                 q.servers[q.n_servers++].name = servers[i];
         if (fallback) {

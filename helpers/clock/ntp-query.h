@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "ntp-packet.h"
 #include "time-util.h"
-
-#define NTP_SERVERS_MAX 4U
 
 typedef struct NtpTime {
         char *server; /* name or address, as it was given */

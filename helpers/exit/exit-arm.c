@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "exit-arm.h"
 #include "exit-clock.h"
 #include "fd-util.h"
 #include "log.h"
 
-#define SYSRQ_AFTER_USEC (5 * USEC_PER_SEC)
 #define PID_NAMESPACE_OF_INIT 0xEFFFFFFCU /* PROC_PID_INIT_INO of the kernel: part of its ABI */
 
 /* For a machine that is to halt there is none: one that hangs is as good as that. */
@@ -62,7 +62,7 @@ int exit_arm(RebootVerb v, usec_t deadline, char *name) {
                 if (pid == 0) {
                         if (name[0])
                                 name[0] = '@';
-                        end_at(v, deadline + i * SYSRQ_AFTER_USEC, i > 0 ? sysrq_fd : -EBADF);
+                        end_at(v, deadline + i * EXIT_SYSRQ_AFTER_USEC, i > 0 ? sysrq_fd : -EBADF);
                 }
         }
 

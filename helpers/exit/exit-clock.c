@@ -3,16 +3,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "bounds.h"
 #include "exit-clock.h"
 #include "fileio.h"
 #include "log.h"
 #include "string-util.h"
-
-#define MEMINFO_MAX 65536U
-/* Less than that in so much time is no progress. */
-#define PROGRESS_KIB 64U
-#define PROGRESS_USEC (5 * USEC_PER_SEC)
-#define TELL_USEC (10 * USEC_PER_SEC)
 
 static usec_t own_put_off = 0;
 static usec_t *put_off = &own_put_off;
@@ -37,7 +32,7 @@ static int read_unwritten(const char *meminfo, uint64_t *ret) {
         uint64_t sum = 0;
         int r;
 
-        r = read_file(meminfo, MEMINFO_MAX, &text, NULL);
+        r = read_file(meminfo, PROC_MEMINFO_MAX, &text, NULL);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
@@ -65,15 +60,15 @@ void exit_clock_look(const char *meminfo, bool links_are_up, usec_t now) {
                 since = 0;
                 return;
         }
-        if (since > 0 && left + PROGRESS_KIB > lowest)
+        if (since > 0 && left + EXIT_PROGRESS_KIB > lowest)
                 return;
 
-        progress = since > 0 ? MIN(now - since, PROGRESS_USEC) : 0;
+        progress = since > 0 ? MIN(now - since, EXIT_PROGRESS_USEC) : 0;
         after += MIN(progress, EXIT_CLOCK_MAX_USEC - before);
         lowest = left;
         since = now;
         __atomic_store_n(put_off, after, __ATOMIC_RELAXED);
-        if (before < TELL_USEC && after >= TELL_USEC)
+        if (before < EXIT_TELL_USEC && after >= EXIT_TELL_USEC)
                 log_notice("What is not yet written, %llu MiB, is being written: up to %llu minutes are given to that.",
                            (unsigned long long) (left >> 10), (unsigned long long) (EXIT_CLOCK_MAX_USEC / USEC_PER_SEC / 60));
 }

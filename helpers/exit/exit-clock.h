@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "time-util.h"
 
 /* The limits of the way back are for servers that are gone. One that is there and slow is not to lose what it is being given: as long as
  * it takes it, the clock that all limits are measured by stands still, in all processes of the way back, up to a maximum. */
-
-/* So much later may the end be at most. */
-#define EXIT_CLOCK_MAX_USEC (300 * USEC_PER_SEC)
 
 /* Has the clock be the same one in all processes that are started from here on. Returns 0 or a negative errno: then it stands still in
  * this one alone. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "bounds.h"
 #include "exit-arm.h"
 #include "exit-clock.h"
 #include "exit-devices.h"
@@ -16,9 +17,7 @@
 #include "string-util.h"
 
 #define SYS "/sys"
-#define ROUNDS_MAX 16U
 #define NAME_SIZE 64U
-#define STOP_USEC (5 * USEC_PER_SEC) /* for one of them */
 
 typedef struct Device {
         char name[NAME_SIZE];
@@ -102,7 +101,7 @@ static unsigned stop_round(usec_t deadline) {
                 if (d.kind < 0)
                         continue;
                 strcpy(d.name, e->d_name);
-                r = run_limited(stop, &d, MIN(deadline, exit_now() + STOP_USEC));
+                r = run_limited(stop, &d, MIN(deadline, exit_now() + EXIT_STOP_USEC));
                 if (r < 0)
                         log_debug_errno(r, "Cannot stop '%s': %m", d.name);
                 else {
@@ -119,7 +118,7 @@ unsigned devices_stop(usec_t deadline) {
 
         if (!in_first_pid_namespace())
                 return 0;
-        for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+        for (unsigned i = 0; i < EXIT_DEVICES_ROUNDS_MAX; i++) {
                 unsigned n = stop_round(deadline);
 
                 sum += n;

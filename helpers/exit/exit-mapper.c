@@ -5,16 +5,14 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "bounds.h"
 #include "exit-mapper.h"
 #include "fd-util.h"
 #include "string-util.h"
 
-#define LIST_SIZE 65536U
-#define ROUNDS_MAX 16U
-
 typedef struct MapperList {
         struct dm_ioctl header;
-        char data[LIST_SIZE];
+        char data[EXIT_MAPPER_LIST_SIZE];
 } MapperList;
 
 static void put_header(struct dm_ioctl *h, size_t size) {
@@ -66,7 +64,7 @@ int mapper_remove_all(void *data) {
 
         if (fd < 0)
                 return errno == ENOENT || errno == ENODEV || errno == ENXIO ? 0 : -errno;
-        for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+        for (unsigned i = 0; i < EXIT_MAPPER_ROUNDS_MAX; i++) {
                 r = remove_round(fd, &left);
                 if (r < 0)
                         return r;

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include "bounds.h"
 #include "exit-clock.h"
 #include "exit-mounts.h"
 #include "exit-run.h"
@@ -12,11 +13,6 @@
 #include "fileio.h"
 #include "log.h"
 #include "string-util.h"
-
-#define MOUNTINFO_MAX (16U << 20)
-#define MOUNTS_MAX 1024U /* at a time */
-#define UNMOUNT_USEC (10 * USEC_PER_SEC) /* for one of them */
-#define ROUNDS_MAX 32U
 
 unsigned (*unmount_more)(usec_t deadline) = NULL;
 
@@ -31,8 +27,8 @@ typedef enum Fate {
 
 typedef struct MountList {
         char *text;
-        MountLine mounts[MOUNTS_MAX];
-        bool gone[MOUNTS_MAX]; /* by now */
+        MountLine mounts[EXIT_MOUNTS_MAX];
+        bool gone[EXIT_MOUNTS_MAX]; /* by now */
         size_t n;
         bool cut; /* there are more, outer ones */
 } MountList;
@@ -125,9 +121,9 @@ static void list_done(MountList *l) {
 
 /* The innermost ones come last and hold the others: of too many, those are what to begin with. */
 static void list_add(MountList *l, const MountLine *m) {
-        if (l->n == MOUNTS_MAX) {
+        if (l->n == EXIT_MOUNTS_MAX) {
                 l->n /= 2;
-                memmove(l->mounts, l->mounts + MOUNTS_MAX - l->n, l->n * sizeof(*l->mounts));
+                memmove(l->mounts, l->mounts + EXIT_MOUNTS_MAX - l->n, l->n * sizeof(*l->mounts));
                 l->cut = true;
         }
 
@@ -140,7 +136,7 @@ static int list_read(const OldRoot *o, MountList *ret) {
         int r;
 
         list_done(ret);
-        r = read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &ret->text, NULL);
+        r = read_file("/proc/self/mountinfo", EXIT_MOUNTINFO_MAX, &ret->text, NULL);
         if (r < 0)
                 return r;
 
@@ -207,7 +203,7 @@ static int write_out(void *data) {
 }
 
 static usec_t limit(usec_t deadline) {
-        return MIN(deadline, exit_now() + UNMOUNT_USEC);
+        return MIN(deadline, exit_now() + EXIT_UNMOUNT_USEC);
 }
 
 /* As good as unmounted, of file systems of one's own: without a disk there is nothing to be made whole. */
@@ -293,7 +289,7 @@ static int unmount_one(const MountList *l, size_t i, usec_t deadline) {
 static int unmount_rounds(const OldRoot *o, MountList *l, usec_t deadline) {
         int r;
 
-        for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+        for (unsigned round = 0; round < EXIT_MOUNT_ROUNDS_MAX; round++) {
                 bool changed = false;
 
                 r = list_read(o, l);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "bounds.h"
 #include "exit-processes.h"
 #include "fd-util.h"
 #include "fileio.h"
@@ -12,11 +13,7 @@
 #include "parse-util.h"
 #include "string-util.h"
 
-#define STAT_MAX 4096U
-#define CMDLINE_MAX 65536U
-#define ANCESTORS_MAX 64U
 #define PF_KTHREAD 0x00200000U /* of the kernel's sched.h, and part of what it tells in stat */
-#define PAUSE_USEC (20 * USEC_PER_MSEC)
 
 typedef struct Process {
         pid_t parent;
@@ -33,7 +30,7 @@ static int read_process(pid_t pid, Process *ret) {
         int r, parent;
 
         (void) snprintf(path, sizeof(path), "/proc/%i/stat", (int) pid);
-        r = read_file(path, STAT_MAX, &text, NULL);
+        r = read_file(path, PROC_STAT_MAX, &text, NULL);
         if (r < 0)
                 return r;
         p = strrchr(text, ')');
@@ -54,14 +51,14 @@ static bool is_named(pid_t pid, const char *prefix) {
         if (stat(path, &st) < 0 || st.st_uid != 0)
                 return false;
         (void) snprintf(path, sizeof(path), "/proc/%i/cmdline", (int) pid);
-        return read_file(path, CMDLINE_MAX, &text, NULL) >= 0 && startswith(text, prefix);
+        return read_file(path, PROC_PID_CMDLINE_MAX, &text, NULL) >= 0 && startswith(text, prefix);
 }
 
-static size_t find_ancestors(pid_t self, pid_t ret[static ANCESTORS_MAX]) {
+static size_t find_ancestors(pid_t self, pid_t ret[static EXIT_ANCESTORS_MAX]) {
         Process p = { .parent = self };
         size_t n = 0;
 
-        while (n < ANCESTORS_MAX && read_process(p.parent, &p) >= 0 && p.parent > 1)
+        while (n < EXIT_ANCESTORS_MAX && read_process(p.parent, &p) >= 0 && p.parent > 1)
                 ret[n++] = p.parent;
 
         return n;
@@ -108,7 +105,7 @@ static int end_round(pid_t self, const pid_t *ancestors, size_t n_ancestors) {
 }
 
 int processes_end(pid_t self, usec_t deadline) {
-        pid_t ancestors[ANCESTORS_MAX];
+        pid_t ancestors[EXIT_ANCESTORS_MAX];
         size_t n = find_ancestors(self, ancestors);
         int r;
 
@@ -116,14 +113,14 @@ int processes_end(pid_t self, usec_t deadline) {
         while ((r = end_round(self, ancestors, n)) > 0) {
                 if (now_usec() >= deadline)
                         return -ETIMEDOUT;
-                sleep_usec(PAUSE_USEC);
+                sleep_usec(EXIT_POLL_USEC);
         }
 
         return r;
 }
 
 static void signal_ancestors(int signal) {
-        pid_t ancestors[ANCESTORS_MAX];
+        pid_t ancestors[EXIT_ANCESTORS_MAX];
         size_t n = find_ancestors(getpid(), ancestors);
 
         for (size_t i = 0; i < n; i++)

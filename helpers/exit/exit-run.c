@@ -6,13 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "exit-clock.h"
 #include "exit-run.h"
 #include "fd-util.h"
 #include "poll-util.h"
-
-/* Where the kernel has no descriptors of processes (before 5.3), or poll() fails. */
-#define PAUSE_USEC (20 * USEC_PER_MSEC)
 
 void (*run_idle)(void) = NULL;
 
@@ -47,7 +45,7 @@ static int wait_for_child(pid_t pid, usec_t deadline) {
                 if (fd >= 0)
                         (void) poll_readable(fd, MIN(now_usec() + (deadline - now), idle));
                 else
-                        sleep_usec(PAUSE_USEC);
+                        sleep_usec(EXIT_POLL_USEC);
         }
 
         return r;

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "bounds.h"
 #include "exit-clock.h"
 #include "exit-processes.h"
 #include "exit-run.h"
@@ -15,12 +16,6 @@
 #include "nbd-netlink.h"
 #include "nfs-path.h"
 #include "string-util.h"
-
-#define PAUSE_USEC (100 * USEC_PER_MSEC)
-#define LONG_DEAD_SEC 20U
-#define REPAIR_USEC (2 * USEC_PER_SEC)
-#define FLUSH_USEC (10 * USEC_PER_SEC)     /* for one volume */
-#define DISCONNECT_USEC (5 * USEC_PER_SEC) /* likewise */
 
 static void read_volume(unsigned index, ExitVolume *v) {
         _cleanup_(nbd_status_done) NbdStatus s = {};
@@ -34,7 +29,7 @@ static void read_volume(unsigned index, ExitVolume *v) {
 
         v->link = record.link;
         v->supervisor = nbd_record_is_supervised(&record) ? (pid_t) record.pid : 0;
-        v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + LONG_DEAD_SEC;
+        v->long_dead = record.link == NBD_LINK_DOWN && (uint64_t) time(NULL) >= record.since + EXIT_LONG_DEAD_SEC;
         v->has_path = record.has_path;
         v->path = record.path;
 }
@@ -108,13 +103,13 @@ void volumes_wait(ExitVolumes *v, usec_t deadline_long_dead, usec_t deadline) {
                         waiting = waiting || is_waited_for(&v->nbd[i], now < deadline_long_dead);
                 if (now >= next_repair) {
                         volumes_repair(v);
-                        next_repair = now + REPAIR_USEC;
+                        next_repair = now + EXIT_REPAIR_USEC;
                 }
                 if (!waiting || now >= deadline)
                         return;
 
                 /* A file that another process replaces; inotify would need the same loop for the process's own end. */
-                sleep_usec(PAUSE_USEC);
+                sleep_usec(EXIT_PAUSE_USEC);
         }
 }
 
@@ -136,7 +131,7 @@ static void end_connection(ExitVolume *v, unsigned index, usec_t deadline) {
         int r;
 
         processes_end_supervisor(v->supervisor);
-        r = run_limited(disconnect, &index, MIN(deadline, exit_now() + DISCONNECT_USEC));
+        r = run_limited(disconnect, &index, MIN(deadline, exit_now() + EXIT_DISCONNECT_USEC));
         if (r < 0)
                 log_error_errno(r, "nbd%u: the kernel does not disconnect it: %m", index);
 }
@@ -185,7 +180,7 @@ void volumes_detach(ExitVolumes *v, usec_t deadline) {
         for (unsigned i = 0; i <= NBD_INDEX_MAX; i++) {
                 if (!v->nbd[i].attached || v->nbd[i].lost)
                         continue;
-                r = run_limited(flush, &i, MIN(deadline, exit_now() + FLUSH_USEC));
+                r = run_limited(flush, &i, MIN(deadline, exit_now() + EXIT_FLUSH_USEC));
                 if (r < 0)
                         log_error_errno(r, "nbd%u: cannot write what is left: %m", i);
         }

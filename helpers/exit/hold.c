@@ -11,17 +11,13 @@
 #include <sys/mman.h>
 
 #include "applet.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
 #include "string-util.h"
 #include "time-util.h"
 
-#define MAPS_MAX (1U << 20)
-#define PARTS_MAX 256U
-#define LOOK_USEC (60 * USEC_PER_SEC)
-/* systemd and its libraries are a third of that; Debian 13. */
-#define BYTES_MAX ((size_t) 48 << 20)
 /* A third of it all, and not needed to go down. */
 #define NOT_HELD "libcrypto."
 
@@ -38,7 +34,7 @@ typedef struct Part {
 } Part;
 
 typedef struct Holding {
-        Part parts[PARTS_MAX];
+        Part parts[EXIT_PARTS_MAX];
         size_t n, bytes;
         int folder_fds[ELEMENTSOF(folders)];
 } Holding;
@@ -56,7 +52,7 @@ static bool parse_range(const char *line, Range *ret) {
 
         if (sscanf(line, "%llx-%llx %4s %llx %*s %llu", &r.begin, &r.end, permissions, &r.offset, &inode) != 5)
                 return false;
-        if (inode == 0 || permissions[0] != 'r' || permissions[1] != '-' || r.end <= r.begin || r.end - r.begin > BYTES_MAX)
+        if (inode == 0 || permissions[0] != 'r' || permissions[1] != '-' || r.end <= r.begin || r.end - r.begin > EXIT_HOLD_MAX)
                 return false;
 
         slash = memrchr(line, '/', strcspn(line, "\n"));
@@ -91,7 +87,7 @@ static int hold_range(Holding *h, const Range *range) {
         char path[96];
         void *p;
 
-        if (h->n == PARTS_MAX || size > BYTES_MAX - h->bytes)
+        if (h->n == EXIT_PARTS_MAX || size > EXIT_HOLD_MAX - h->bytes)
                 return -E2BIG;
         (void) snprintf(path, sizeof(path), "/proc/1/map_files/%llx-%llx", range->begin, range->end);
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -137,7 +133,7 @@ static int look(char **maps) {
         char *now = NULL;
         int r;
 
-        r = read_file("/proc/1/maps", MAPS_MAX, &now, NULL);
+        r = read_file("/proc/1/maps", EXIT_MAPS_MAX, &now, NULL);
         if (r < 0)
                 return r;
         keep_files(now);
@@ -163,7 +159,7 @@ int hold_applet(int argc, char *argv[]) {
         if (mlockall(MCL_CURRENT) < 0)
                 log_warning_errno(errno, "Failed to lock the own memory, ignoring: %m");
 
-        for (;; sleep_usec(LOOK_USEC)) {
+        for (;; sleep_usec(EXIT_HOLD_LOOK_USEC)) {
                 r = look(&maps);
                 if (r < 0) {
                         log_error_errno(r, "Cannot see what the first process runs: %m");

@@ -8,17 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "http-answer.h"
 #include "http-util.h"
 #include "parse-util.h"
 #include "poll-util.h"
 #include "string-util.h"
-
-/* An answer that stands still is given up. */
-#define STILL_TIMEOUT (5 * USEC_PER_SEC)
-/* Right after a change of the network others follow (address, then route), and a connection that is as young as this knows them. */
-#define WAKE_AFTER (300 * USEC_PER_MSEC)
 
 typedef union Address {
         struct sockaddr any;
@@ -116,7 +112,7 @@ static int bind_port(const Exchange *x, int fd) {
 /* Waits until fd is as wanted. While there is no connection, a change of the network ends that. */
 static int wait_for(const Exchange *x, int fd, short events, usec_t until, bool watch) {
         struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = x->wake_fd, .events = POLLIN } };
-        usec_t young = x->begin + WAKE_AFTER;
+        usec_t young = x->begin + HTTP_WAKE_AFTER;
         int r;
 
         watch = watch && x->wake_fd >= 0;
@@ -233,7 +229,7 @@ static int receive_answer(const Exchange *x, int fd, HttpAnswer *a) {
                 ssize_t k;
                 int r;
 
-                r = wait_for(x, fd, POLLIN, MIN(x->deadline, now_usec() + STILL_TIMEOUT), /* watch= */ false);
+                r = wait_for(x, fd, POLLIN, MIN(x->deadline, now_usec() + HTTP_STILL_TIMEOUT), /* watch= */ false);
                 if (r < 0)
                         return r;
                 k = recv(fd, buffer, sizeof(buffer), 0);

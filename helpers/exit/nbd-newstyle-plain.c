@@ -7,14 +7,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "bounds.h"
 #include "nbd-handshake-internal.h"
 #include "string-util.h"
 
 /* NBD protocol, "Newstyle negotiation" */
 #define EXPORT_NAME_ZEROES 124U
-/* A reply has a few bytes, or an error message. */
-#define REPLY_MAX 4096U
-#define REPLIES_MAX 32U
 
 typedef struct __attribute__((packed)) Greeting {
         uint64_t nbdmagic, newstyle;
@@ -208,8 +206,8 @@ static int option_go(const Negotiation *g, NbdExport *ret) {
         if (r < 0)
                 return r;
 
-        for (unsigned i = 0; i < REPLIES_MAX; i++) {
-                uint8_t data[REPLY_MAX];
+        for (unsigned i = 0; i < NBD_REPLIES_MAX; i++) {
+                uint8_t data[NBD_REPLY_MAX];
                 ReplyHead head;
                 uint32_t type, length;
 

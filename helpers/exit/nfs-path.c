@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <jansson.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "nfs-path.h"
 #include "paths.h"
 #include "string-util.h"
 
-#define RECORD_MAX (64U << 10)
 #define NFS_PORT 2049U
 
 bool nfs_path_read(NetworkPath *ret, uint16_t *ret_port) {

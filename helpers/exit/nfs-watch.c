@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "applet.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
@@ -14,11 +15,6 @@
 #include "poll-util.h"
 #include "string-util.h"
 #include "tcp-connect.h"
-
-#define IDLE_USEC (5 * USEC_PER_SEC)
-#define PAUSE_USEC (2 * USEC_PER_SEC)
-#define ANSWER_USEC (3 * USEC_PER_SEC)
-#define ACQUAINT_USEC (60 * USEC_PER_SEC)
 
 /* RFC 5531: a record over TCP begins with its length and a bit that says that it is the last part of it. */
 #define RPC_LAST 0x80000000U
@@ -30,7 +26,6 @@
 /* A server that does not speak this version says so, which is an answer. */
 #define NFS_VERSION 4U
 #define REPLY_MIN 24U
-#define REPLY_MAX 1024U
 
 /* Of PID files that sysvinit's sendsigs and OpenRC's killprocs spare. */
 #define OMIT_DIR "sendsigs.omit.d"
@@ -86,7 +81,7 @@ int nfs_ask(const struct sockaddr *address, socklen_t size, usec_t timeout) {
                 return r;
 
         length = ntohl(reply[0]) & ~RPC_LAST;
-        if (length < REPLY_MIN || length > REPLY_MAX || ntohl(reply[1]) != id || ntohl(reply[2]) != RPC_REPLY)
+        if (length < REPLY_MIN || length > NFS_REPLY_MAX || ntohl(reply[1]) != id || ntohl(reply[2]) != RPC_REPLY)
                 return -EPROTO;
         return 0;
 }
@@ -97,12 +92,12 @@ static int ask_by_path(const NfsWatch *w) {
 
         if (w->path.family == AF_INET) {
                 memcpy(&in.sin_addr, &w->path.peer, sizeof(in.sin_addr));
-                return nfs_ask((struct sockaddr *) &in, sizeof(in), ANSWER_USEC);
+                return nfs_ask((struct sockaddr *) &in, sizeof(in), NFS_ANSWER_USEC);
         }
 
         if (IN6_IS_ADDR_LINKLOCAL(&w->path.peer))
                 in6.sin6_scope_id = if_nametoindex(w->path.name);
-        return nfs_ask((struct sockaddr *) &in6, sizeof(in6), ANSWER_USEC);
+        return nfs_ask((struct sockaddr *) &in6, sizeof(in6), NFS_ANSWER_USEC);
 }
 
 static int ask_server(NfsWatch *w) {
@@ -123,7 +118,7 @@ static void acquaint(NfsWatch *w, usec_t now) {
         if (r < 0 && w->next_ask == 0)
                 log_warning_errno(r, "NFS: the server does not answer on another connection than the root's; until it has, no shutdown "
                                      "that hangs is ended: %m");
-        w->next_ask = now + ACQUAINT_USEC;
+        w->next_ask = now + NFS_ACQUAINT_USEC;
 }
 
 bool nfs_watch_step(NfsWatch *w, usec_t now) {
@@ -207,6 +202,6 @@ int nfs_watch_applet(int argc, char *argv[]) {
         for (;;) {
                 if (nfs_watch_step(&w, now_usec()))
                         log_error_errno(shutdown_watch_end(&w.shutdown, "NFS"), "NFS: the kernel does not end the machine: %m");
-                sleep_usec(shutdown_watch_verb(&w.shutdown) < 0 ? IDLE_USEC : PAUSE_USEC);
+                sleep_usec(shutdown_watch_verb(&w.shutdown) < 0 ? NFS_IDLE_USEC : NFS_PAUSE_USEC);
         }
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "bounds.h"
 #include "exit-arm.h"
 #include "exit-clock.h"
 #include "exit-devices.h"
@@ -33,24 +34,11 @@
 #include "string-util.h"
 
 #define OLD_ROOT "/oldroot"
-#define SWAPS_MAX 65536U
-#define DEVICE_ROUNDS_MAX 8U
-
-/* Of a minute of exit-clock.h: what is counted from the start, and what a step may take. */
-#define LONG_DEAD_LINKS_USEC (3 * USEC_PER_SEC)
-#define LINKS_USEC (10 * USEC_PER_SEC)
-#define GIVE_UP_USEC (8 * USEC_PER_SEC)
-#define PROCESSES_USEC (3 * USEC_PER_SEC)
-#define SWAP_USEC (8 * USEC_PER_SEC)
-#define SYNC_USEC (10 * USEC_PER_SEC)
-#define UNMOUNT_USEC (40 * USEC_PER_SEC)
-#define DETACH_USEC (48 * USEC_PER_SEC)
-#define END_USEC (53 * USEC_PER_SEC)
 
 static ExitVolumes volumes;
 
 static int end_processes(void *data) {
-        return processes_end(*(const pid_t *) data, now_usec() + PROCESSES_USEC);
+        return processes_end(*(const pid_t *) data, now_usec() + EXIT_PROCESSES_USEC);
 }
 
 static int swap_off(void *data) {
@@ -58,7 +46,7 @@ static int swap_off(void *data) {
         char *save = NULL;
         int r;
 
-        r = read_file("/proc/swaps", SWAPS_MAX, &text, NULL);
+        r = read_file("/proc/swaps", EXIT_SWAPS_MAX, &text, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
 
@@ -110,8 +98,8 @@ static void end_devices(usec_t deadline) {
         unsigned n = 0;
 
         do
-                run_step("remove all mappings of the device mapper", mapper_remove_all, NULL, MIN(deadline, exit_now() + SWAP_USEC));
-        while (devices_stop(deadline) > 0 && ++n < DEVICE_ROUNDS_MAX);
+                run_step("remove all mappings of the device mapper", mapper_remove_all, NULL, MIN(deadline, exit_now() + EXIT_SWAP_USEC));
+        while (devices_stop(deadline) > 0 && ++n < EXIT_DEVICE_ROUNDS_MAX);
 }
 
 static void go_down(const OldRoot *o, usec_t begin) {
@@ -120,18 +108,18 @@ static void go_down(const OldRoot *o, usec_t begin) {
         run_idle = mend;
         unmount_more = devices_stop;
         tell_supervisors();
-        volumes_wait(&volumes, begin + LONG_DEAD_LINKS_USEC, begin + LINKS_USEC);
+        volumes_wait(&volumes, begin + EXIT_LONG_DEAD_LINKS_USEC, begin + EXIT_LINKS_USEC);
         /* First of all: what follows may need them, and only so whoever waits for them goes on. */
-        (void) volumes_give_up(&volumes, exit_now() + GIVE_UP_USEC);
+        (void) volumes_give_up(&volumes, exit_now() + EXIT_GIVE_UP_USEC);
 
-        run_step("end all processes", end_processes, &self, exit_now() + PROCESSES_USEC + USEC_PER_SEC);
-        run_step("switch swap space off", swap_off, NULL, exit_now() + SWAP_USEC);
-        run_step("write all", sync_all, NULL, MIN(begin + UNMOUNT_USEC, exit_now() + SYNC_USEC));
-        (void) old_root_unmount(o, begin + UNMOUNT_USEC);
-        if (volumes_give_up(&volumes, begin + DETACH_USEC) > 0)
-                old_root_detach(o, begin + DETACH_USEC);
-        end_devices(begin + DETACH_USEC);
-        volumes_detach(&volumes, begin + END_USEC);
+        run_step("end all processes", end_processes, &self, exit_now() + EXIT_PROCESSES_USEC + USEC_PER_SEC);
+        run_step("switch swap space off", swap_off, NULL, exit_now() + EXIT_SWAP_USEC);
+        run_step("write all", sync_all, NULL, MIN(begin + EXIT_UNMOUNTS_USEC, exit_now() + EXIT_SYNC_USEC));
+        (void) old_root_unmount(o, begin + EXIT_UNMOUNTS_USEC);
+        if (volumes_give_up(&volumes, begin + EXIT_DETACH_USEC) > 0)
+                old_root_detach(o, begin + EXIT_DETACH_USEC);
+        end_devices(begin + EXIT_DETACH_USEC);
+        volumes_detach(&volumes, begin + EXIT_END_USEC);
 }
 
 /* Where the old root is, if this is no mistake. */
@@ -212,7 +200,7 @@ int shutdown_applet(int argc, char *argv[]) {
         r = exit_clock_open();
         if (r < 0)
                 log_error_errno(r, "Servers that take long get no more time: %m");
-        r = exit_arm(v, begin + END_USEC, argv[0]);
+        r = exit_arm(v, begin + EXIT_END_USEC, argv[0]);
         if (r < 0)
                 log_error_errno(r, "Nobody will end this if it hangs: %m");
 

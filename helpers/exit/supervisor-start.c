@@ -7,15 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "nbd-record.h"
 #include "notify.h"
 #include "supervisor-start.h"
 #include "time-util.h"
-
-#define START_USEC (10 * USEC_PER_SEC)
-#define PAUSE_USEC (20 * USEC_PER_MSEC)
 
 static void spare_from_oom(void) {
         _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -67,7 +65,7 @@ static bool looks_after(pid_t pid, unsigned index) {
 }
 
 int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
-        usec_t deadline = now_usec() + START_USEC;
+        usec_t deadline = now_usec() + SUPERVISOR_START_USEC;
         pid_t pid;
 
         assert(ret);
@@ -85,7 +83,7 @@ int supervisor_start(unsigned index, int link_fd, pid_t *ret) {
                         return -ECHILD;
                 if (now_usec() >= deadline)
                         return -ETIMEDOUT;
-                sleep_usec(PAUSE_USEC);
+                sleep_usec(EXIT_POLL_USEC);
         }
 
         *ret = pid;

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "nbd-status.h"
 #include "parse-util.h"
 #include "string-util.h"
 #include "xnbd-arguments.h"
 
 #define WORDS_MAX (XNBD_SERVERS_MAX * 2 + 1)
-#define SHOWN_MAX 100U
 
 static _printf_(2, 3) int refuse(char **ret_reason, const char *format, ...) {
         va_list ap;
@@ -26,7 +26,7 @@ static _printf_(2, 3) int refuse(char **ret_reason, const char *format, ...) {
 }
 
 static int refuse_word(char **ret_reason, const char *what, const char *word) {
-        _cleanup_free_ char *shown = printable(word, SHOWN_MAX);
+        _cleanup_free_ char *shown = printable(word, XNBD_SHOWN_MAX);
 
         return refuse(ret_reason, "'%s' is no %s", shown ?: "", what);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* The command line of xnbd-client(8), as images and their scripts write it: options may stand between the words, and some are words. */
-
-#define XNBD_SERVERS_MAX 16U
 
 typedef enum XnbdAction {
         XNBD_ATTACH,

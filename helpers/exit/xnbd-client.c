@@ -13,6 +13,7 @@
 
 #include "applet.h"
 #include "attach.h"
+#include "bounds.h"
 #include "detach.h"
 #include "fd-util.h"
 #include "http-util.h"
@@ -27,9 +28,6 @@
 #include "xnbd-arguments.h"
 
 #define EXIT_FREE 2
-/* Between two tries it always were five seconds; one alone gets the time of a handshake. */
-#define TRY_USEC (5 * USEC_PER_SEC)
-#define FOR_EVER_USEC (3650 * 86400 * USEC_PER_SEC)
 
 static int help(FILE *f, int status) {
         (void) fputs("xnbd-client [--blocksize N] [--retry N] [--exportname NAME] HOST PORT DEVICE\n"
@@ -152,8 +150,8 @@ static int attach_to(const XnbdArguments *a, const XnbdServer *s, unsigned index
                 .index = index,
                 .uri_text = text,
                 .uri = &uri,
-                .timeout = for_ever ? FOR_EVER_USEC : MAX(a->tries * TRY_USEC, NBD_TRY_TIMEOUT_USEC),
-                .dead_timeout = DEAD_TIMEOUT_OTHER_SEC,
+                .timeout = for_ever ? XNBD_FOR_EVER_USEC : MAX(a->tries * XNBD_TRY_USEC, NBD_TRY_TIMEOUT_USEC),
+                .dead_timeout = NBD_DEAD_TIMEOUT_OTHER_SEC,
         }, &attached);
         if (r >= 0 && attached.fd >= 0)
                 have_supervised(index, attached.fd);
@@ -175,7 +173,7 @@ static int attach(const XnbdArguments *a) {
         }
 
         /* With several servers "for ever" is one after the other, again and again. */
-        for (;; sleep_usec(TRY_USEC)) {
+        for (;; sleep_usec(XNBD_TRY_USEC)) {
                 r = -EINVAL;
                 for (size_t i = 0; i < a->n_servers; i++) {
                         r = attach_to(a, a->servers + i, index);

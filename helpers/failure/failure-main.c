@@ -14,6 +14,7 @@
 
 #include "alloc-util.h"
 #include "boot-step.h"
+#include "bounds.h"
 #include "console-shell.h"
 #include "failure-reason.h"
 #include "failure-signal.h"
@@ -23,12 +24,6 @@
 #include "parse-util.h"
 #include "string-util.h"
 #include "time-util.h"
-
-#define PAUSE_DEFAULT 10U
-#define PAUSE_MAX 3600U
-#define SSHD_TIMEOUT_MAX 86400U
-#define SSHD_WATCH_USEC (30 * USEC_PER_SEC) /* above the unit's own limit */
-#define REBOOT_WATCH_USEC (30 * USEC_PER_SEC)
 
 #define RED "\033[1;31m"
 #define NORMAL "\033[0m"
@@ -179,12 +174,12 @@ static bool start_sshd(void) {
         if (!sshd_is_wanted())
                 return false;
 
-        r = spawn_and_watch(isempty(command) ? for_real : for_test, SSHD_WATCH_USEC);
+        r = spawn_and_watch(isempty(command) ? for_real : for_test, FAILURE_SSHD_WATCH_USEC);
         if (r < 0)
                 log_warning_errno(r, "Failed to start the ssh server, going on without: %m");
         else if (r > 0)
                 log_warning("The ssh server was not started, see 'systemctl status scaleway-sshd.service'; going on without.");
-        return r == 0 && now_usec() < begin + SSHD_WATCH_USEC;
+        return r == 0 && now_usec() < begin + FAILURE_SSHD_WATCH_USEC;
 }
 
 /* What ends the wait for a person, and whether they can come by ssh. */
@@ -196,8 +191,8 @@ typedef struct Wait {
 } Wait;
 
 static Wait wait_begin(bool sshd) {
-        unsigned seconds = sshd ? seconds_from_environment("SCALEWAY_SSHD_TIMEOUT", SSHD_TIMEOUT_MAX, 0) :
-                                  seconds_from_environment("SCALEWAY_FAILURE_PAUSE", PAUSE_MAX, PAUSE_DEFAULT);
+        unsigned seconds = sshd ? seconds_from_environment("SCALEWAY_SSHD_TIMEOUT", FAILURE_SSHD_TIMEOUT_MAX, 0) :
+                                  seconds_from_environment("SCALEWAY_FAILURE_PAUSE", FAILURE_PAUSE_MAX, FAILURE_PAUSE_DEFAULT);
 
         /* Without it there is still the time, or the shell. */
         return (Wait) {
@@ -277,11 +272,11 @@ static int leave(Action action) {
         int r;
 
         if (!isempty(command))
-                return spawn_and_watch(for_test, REBOOT_WATCH_USEC);
+                return spawn_and_watch(for_test, FAILURE_REBOOT_WATCH_USEC);
 
-        r = spawn_and_watch(for_real, REBOOT_WATCH_USEC);
-        if (r == 0 && now_usec() < begin + REBOOT_WATCH_USEC)
-                sleep_usec(begin + REBOOT_WATCH_USEC - now_usec());
+        r = spawn_and_watch(for_real, FAILURE_REBOOT_WATCH_USEC);
+        if (r == 0 && now_usec() < begin + FAILURE_REBOOT_WATCH_USEC)
+                sleep_usec(begin + FAILURE_REBOOT_WATCH_USEC - now_usec());
         log_warning("systemd did not %s in time, doing it without it.", actions[action].verb);
 
         /* No sync() before: with the NBD server gone it would wait for ever, and this is the way out of just that. */

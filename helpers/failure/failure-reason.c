@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "bounds.h"
 #include "failure-reason.h"
 #include "fd-util.h"
 #include "fileio.h"
@@ -14,11 +15,6 @@
 #include "string-util.h"
 #include "time-util.h"
 
-#define REASON_MAX 500U /* some lines of a serial console */
-#define REASON_FILE_MAX 4096U
-#define LIST_MAX 8192U
-#define LIST_USEC (5 * USEC_PER_SEC)
-
 extern char **environ;
 
 static int first_line(const char *text, char **ret) {
@@ -26,7 +22,7 @@ static int first_line(const char *text, char **ret) {
 
         if (!line)
                 return -ENOMEM;
-        *ret = printable(line, REASON_MAX);
+        *ret = printable(line, FAILURE_REASON_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 
@@ -64,7 +60,7 @@ static int spawn_systemctl(pid_t *ret_pid, int *ret_fd) {
 
 /* Reads until the end, buffer is full, or the time is over: a manager that hangs must not hold up the failure path. */
 static void read_bounded(int fd, char *buffer, size_t size) {
-        usec_t deadline = now_usec() + LIST_USEC;
+        usec_t deadline = now_usec() + FAILURE_LIST_USEC;
         size_t n = 0;
 
         while (n + 1 < size && poll_readable(fd, deadline)) {
@@ -135,7 +131,7 @@ static int failed_units(char **ret) {
         pid_t pid;
         int r;
 
-        buffer = malloc(LIST_MAX);
+        buffer = malloc(FAILURE_LIST_MAX);
         if (!buffer)
                 return -ENOMEM;
 
@@ -143,7 +139,7 @@ static int failed_units(char **ret) {
         if (r < 0)
                 return r;
 
-        read_bounded(fd, buffer, LIST_MAX);
+        read_bounded(fd, buffer, FAILURE_LIST_MAX);
         (void) kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
@@ -161,7 +157,7 @@ int failure_reason(char **ret) {
         if (r < 0)
                 return r;
 
-        if (read_file(path, REASON_FILE_MAX, &text, NULL) >= 0 && text[strspn(text, " \t\r\n")])
+        if (read_file(path, FAILURE_FILE_MAX, &text, NULL) >= 0 && text[strspn(text, " \t\r\n")])
                 return first_line(text, ret);
 
         if (failed_units(&units) >= 0 && !isempty(units))

@@ -8,16 +8,12 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "failure-signal.h"
 #include "log.h"
 #include "parse-util.h"
 #include "string-util.h"
 #include "time-util.h"
-
-/* A state may have 128 bytes, scw-signal-state(1); with the word before, and the dots behind. */
-#define REASON_MAX 117U
-#define LAST_MOMENT_USEC (3 * USEC_PER_SEC)
-#define POLL_USEC (50 * USEC_PER_MSEC)
 
 extern char **environ;
 
@@ -68,7 +64,7 @@ pid_t failure_signal_start(const char *reason) {
         if (!is_wanted())
                 return 0;
 
-        shown = printable(reason, REASON_MAX);
+        shown = printable(reason, FAILURE_STATE_REASON_MAX);
         r = shown ? asprintf_to(&state, "failed: %s", shown) : -ENOMEM;
         if (r >= 0)
                 r = spawn_quietly((const char *const[]) { command ?: "scw-signal-state", state, NULL }, &pid);
@@ -81,7 +77,7 @@ pid_t failure_signal_start(const char *reason) {
 }
 
 void failure_signal_end(pid_t pid) {
-        usec_t deadline = now_usec() + LAST_MOMENT_USEC;
+        usec_t deadline = now_usec() + FAILURE_LAST_MOMENT_USEC;
 
         if (pid <= 0)
                 return;
@@ -92,6 +88,6 @@ void failure_signal_end(pid_t pid) {
                         (void) waitpid(pid, NULL, 0);
                         return;
                 }
-                sleep_usec(POLL_USEC);
+                sleep_usec(FAILURE_POLL_USEC);
         }
 }

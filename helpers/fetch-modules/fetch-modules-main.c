@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
@@ -27,12 +28,6 @@
 #define MODULES "/lib/modules"
 /* depmod(8) and kernel packages look at folders that a shell's * finds, so not at this one. */
 #define TEMPORARY ".scaleway-fetch-modules"
-/* Of all of it, and then there is time to tidy up before the unit's own limit. */
-#define DEADLINE (240 * USEC_PER_SEC)
-/* A mirror that is not there is a matter of seconds, a slow one may take its time. */
-#define TIMEOUT "3"
-/* A distribution's kernel has 6000 modules. */
-#define ENTRIES_MAX "100000"
 
 static const char *arg_mirror = NULL;
 static const char *arg_sha256 = "";
@@ -54,7 +49,7 @@ static int parse_argv(int argc, char *argv[]) {
         if (argc - optind != 1)
                 return log_error_errno(EINVAL, "Expected the URL of a mirror, see --help.");
 
-        arg_mirror = argv[optind];
+        arg_mirror = argument_value(argv[optind]);
         return 1;
 }
 
@@ -121,15 +116,16 @@ static int download(const char *url, char **ret_message) {
 
         const char *const argv[] = {
                 isempty(seam) ? PKGLIBDIR "/scaleway-stream" : seam,
-                "--timeout=" TIMEOUT,
+                "--timeout=" MODULES_TIMEOUT,
                 "--progress=0",
-                "--max-entries=" ENTRIES_MAX,
+                "--max-entries=" MODULES_ENTRIES_MAX,
                 sha256,
                 url,
                 ".",
                 NULL,
         };
-        r = root_command(argv, now_usec() + DEADLINE, &output, ret_message);
+        /* What it says comes to us and not to the journal, so its arguments do not go there either. */
+        r = root_command(argv, now_usec() + MODULES_DEADLINE, &output, ret_message);
         return r > 0 ? -EPROTO : r;
 }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "bounds.h"
 #include "host-unit.h"
 #include "drop-in.h"
 #include "fileio.h"
 #include "log.h"
 #include "string-util.h"
-
-#define UNIT_SIZE_MAX (64U * 1024U)
 
 int host_unit_copy(const Boot *b, const char *unit, const char *otherwise) {
         const char *seam = secure_getenv("SCALEWAY_UNIT_DIR");

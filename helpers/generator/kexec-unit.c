@@ -14,7 +14,7 @@
 #define DOWNLOADS "/run/scaleway/kexec/"
 /* The values stand in the environment of the unit: only there nothing of them can be taken for systemd's own syntax. */
 #define DOWNLOAD(what, variable) \
-        PKGLIBDIR "/scaleway-stream --file --sha256=${" variable "_SHA256} ${" variable "} " DOWNLOADS what
+        PKGLIBDIR "/scaleway-stream --file --sha256=${" variable "_SHA256} env:" variable " " DOWNLOADS what
 
 static const char *boot_file(const Boot *b, OptionId id) {
         const char *value = options_get_string(b->options, id);

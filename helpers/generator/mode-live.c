@@ -53,7 +53,7 @@ static int write_check(const Boot *b) {
 }
 
 /* Only there something is lost if the image cannot be had. The values stand in the environment of the unit. */
-#define LOOK PKGLIBDIR "/scaleway-stream --check --signature=${RESCUE_IMAGE_SIGNATURE} --key=${RESCUE_IMAGE_KEY} ${RESCUE_IMAGE}"
+#define LOOK PKGLIBDIR "/scaleway-stream --check --signature=env:RESCUE_IMAGE_SIGNATURE --key=${RESCUE_IMAGE_KEY} env:RESCUE_IMAGE"
 
 static bool overwrites(const Boot *b) {
         return streq_ptr(options_get_string(b->options, OPTION_LIVE_MODE), "install") && !options_get_bool(b->options, OPTION_IS_IN_KEXEC);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "bounds.h"
 #include "drop-in.h"
 #include "host-unit.h"
 #include "log.h"
@@ -13,16 +14,15 @@
 
 #define UNIT "scaleway-nfs.service"
 #define WATCH "scaleway-nfs-watch.service"
-#define IDENTIFIER_MAX 64U
 
 /* The server's id: what the NFS server knows it by stays the same, whatever its address. */
 static int add_identifier(const Boot *b, UnitFile *u) {
         const char *id = b->metadata ? metadata_string(b->metadata, "id") : NULL;
         _cleanup_free_ char *shown = NULL;
 
-        if (isempty(id) || strlen(id) > IDENTIFIER_MAX)
+        if (isempty(id) || strlen(id) > VOLUME_IDENTIFIER_MAX)
                 return 0;
-        shown = printable(id, IDENTIFIER_MAX);
+        shown = printable(id, VOLUME_IDENTIFIER_MAX);
         if (!shown)
                 return -ENOMEM;
 

@@ -3,15 +3,13 @@
 
 #include <errno.h>
 
+#include "bounds.h"
 #include "drop-in.h"
 #include "log.h"
 #include "modules.h"
 #include "string-util.h"
 
 #define UNIT "scaleway-modules.service"
-#define MODULES_MAX 32U
-#define WARNINGS_MAX 4U /* each is a line of the console */
-#define MODULE_NAME_MAX 55U /* MODULE_NAME_LEN of the kernel, without the end */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 /* The name in the word, which may be a path such as fs/btrfs/btrfs.ko: that is how the old initrd wanted them. Cuts
@@ -63,7 +61,7 @@ static int collect(const char *value, char **ret) {
                         continue;
                 name = module_name(word);
                 if (!name) {
-                        if (++n_bad > WARNINGS_MAX)
+                        if (++n_bad > MODULES_WARNINGS_MAX)
                                 continue;
                         r = warn_of(original);
                         if (r < 0)
@@ -80,8 +78,8 @@ static int collect(const char *value, char **ret) {
                 free_and_replace_str(&names, longer);
         }
 
-        if (n_bad > WARNINGS_MAX)
-                log_warning("INITRD_MODULES has %u more such words.", n_bad - WARNINGS_MAX);
+        if (n_bad > MODULES_WARNINGS_MAX)
+                log_warning("INITRD_MODULES has %u more such words.", n_bad - MODULES_WARNINGS_MAX);
 
         *ret = TAKE_PTR(names);
         return 0;

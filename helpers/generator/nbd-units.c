@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "bounds.h"
 #include "drop-in.h"
 #include "host-unit.h"
 #include "log.h"
@@ -8,11 +9,6 @@
 #include "shutdown-units.h"
 #include "string-util.h"
 #include "volume-export.h"
-
-/* Of all tries for one of the others, counted from the moment at which the root's begin: what a volume that is dead costs
- * the boot at most. */
-#define OTHER_TIMEOUT_SEC "20"
-#define OTHER_TIMEOUT_WAIT_SEC "300"
 
 /* One unit for each volume, whatever it is attached for. It is for the caller to add more and to write it. */
 static int nbd_unit_new(const char *uri, const char *identifier, const char *origin, UnitFile **ret) {
@@ -118,7 +114,7 @@ static int write_other(const Boot *b, unsigned index, const MetadataVolume *v) {
         r = describe_waiting(b, u);
         if (r < 0)
                 return r;
-        unit_file_environment(u, "NBD_TIMEOUT", wait ? OTHER_TIMEOUT_WAIT_SEC : OTHER_TIMEOUT_SEC);
+        unit_file_environment(u, "NBD_TIMEOUT", wait ? NBD_OTHER_TIMEOUT_WAIT_SEC : NBD_OTHER_TIMEOUT_SEC);
         unit_file_environment(u, "SCALEWAY_FAILURE_FILE", "");
         if (may_be_root(b, index))
                 unit_file_environment(u, "NBD_ROOT", "yes");

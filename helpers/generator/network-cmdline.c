@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "network-cmdline.h"
@@ -15,14 +16,13 @@
 #include "unit-file.h"
 
 #define NETWORK_GENERATOR "/usr/lib/systemd/systemd-network-generator"
-#define FIELDS_MAX 16
 /* ip=CLIENT:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:PROTOCOL…, and the short form of dracut, ip=DEVICE:PROTOCOL… */
 #define FIELD_DEVICE 5U
 #define FIELD_PROTOCOL 6U
 
 typedef struct IpOption {
         char *copy; /* holds the fields */
-        char *fields[FIELDS_MAX];
+        char *fields[IP_FIELDS_MAX];
         size_t n_fields;
         const char *device; /* NULL: all */
 } IpOption;
@@ -46,7 +46,7 @@ static int split_fields(IpOption *ip, const char *value) {
                 else if (*p == ']')
                         in_brackets = false;
                 else if (*p == ':' && !in_brackets) {
-                        if (ip->n_fields >= FIELDS_MAX)
+                        if (ip->n_fields >= IP_FIELDS_MAX)
                                 return -EINVAL;
                         *p = '\0';
                         ip->fields[ip->n_fields++] = p + 1;
@@ -206,8 +206,8 @@ static int mask_service(int early_fd) {
 static int add_argument(FILE *f, const char *word) {
         _cleanup_free_ char *quoted = NULL;
 
-        /* A unit file is UTF-8; no NIC is named otherwise. */
-        if (!utf8_is_valid(word, strlen(word)) || strpbrk(word, "\n\r"))
+        /* A unit file is a text in UTF-8; no NIC is named otherwise. */
+        if (!utf8_is_valid(word, strlen(word)) || has_control_characters(word))
                 return 0;
         quoted = unit_file_quote(word, /* exec= */ true);
         if (!quoted)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "boot.h"
+#include "bounds.h"
 #include "drop-in.h"
 #include "fd-util.h"
 #include "fetch-modules-unit.h"
@@ -21,7 +22,6 @@
 #include "string-util.h"
 #include "wait-units.h"
 
-#define UNIT_SIZE_MAX (64U * 1024U)
 #define UDEV_RULES "61-scaleway-nbd.rules"
 
 static void boot_done(Boot *b) {
@@ -88,7 +88,7 @@ static int load(Boot *b) {
         return 0;
 }
 
-static int write_state_file(const char *name, const char *text) {
+static int write_state_file(const char *name, const char *text, mode_t mode) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -96,7 +96,7 @@ static int write_state_file(const char *name, const char *text) {
         if (r < 0)
                 return r;
 
-        return write_file_atomic(path, text, strlen(text), 0644);
+        return write_file_atomic(path, text, strlen(text), mode);
 }
 
 /* What the failure path is to do. */
@@ -116,16 +116,16 @@ static int write_emergency_env(const Boot *b) {
         if (r < 0)
                 return r;
 
-        return write_state_file(RUN_EMERGENCY_ENV, text);
+        return write_state_file(RUN_EMERGENCY_ENV, text, 0644);
 }
 
-/* What options are in force, for people. */
+/* What options are in force, for people. Values are whole, passwords of URLs included, and the host has users that are not root. */
 static int write_options_json(const Boot *b) {
         _cleanup_free_ char *json = NULL;
         int r;
 
         r = options_to_json(b->options, &json);
-        return r < 0 ? r : write_state_file(RUN_OPTIONS_JSON, json);
+        return r < 0 ? r : write_state_file(RUN_OPTIONS_JSON, json, 0600);
 }
 
 /* Nothing of this is worth a boot. */
@@ -142,7 +142,7 @@ static void write_state_files(const Boot *b) {
                 r = write_options_json(b);
         /* Images synchronise their kernel modules if it is there. */
         if (r >= 0)
-                r = write_state_file(RUN_REMOTE_BOOT, "");
+                r = write_state_file(RUN_REMOTE_BOOT, "", 0644);
         if (r < 0)
                 log_warning_errno(r, "Cannot write below '%s', going on without: %m", directory ?: "/run/scaleway");
 }

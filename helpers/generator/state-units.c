@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The units that tell the control plane how far the boot is. */
 
+#include "bounds.h"
 #include "drop-in.h"
 #include "host-unit.h"
 #include "kexec-unit.h"
@@ -13,10 +14,7 @@
 /* Where the host's systemd finds it; the initrd's own units are gone then. */
 #define RESCUE "rescue.target"
 #define EMERGENCY "emergency.target"
-#define UNIT_NAME_MAX 256U
 #define UNIT_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
-/* Seconds; as long as the host would go on with it (scaleway-booted@.service). */
-#define BOOTED_TIMEOUT "3600"
 
 bool states_are_signalled(const Boot *b) {
         static const OptionId off[] = { OPTION_NO_METADATA, OPTION_NOMETADATA, OPTION_NO_SIGNAL_STATE };
@@ -59,7 +57,7 @@ const char *boot_target(const Boot *b) {
         for (char **w = b->cmdline; *w; w++) {
                 const char *name = startswith(*w, "systemd.unit=");
 
-                if (name && endswith(name, ".target") && name[strspn(name, UNIT_NAME_CHARACTERS)] == '\0' && strlen(name) < UNIT_NAME_MAX)
+                if (name && endswith(name, ".target") && name[strspn(name, UNIT_NAME_CHARACTERS)] == '\0' && strlen(name) < UNIT_NAME_SIZE)
                         target = name;
                 for (size_t i = 0; i < ELEMENTSOF(words); i++)
                         if (streq(*w, words[i].word))

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "string-util.h"
 #include "volume-export.h"
-
-#define IDENTIFIER_MAX 64U
 
 int volume_look(const Metadata *m, unsigned index, MetadataVolume *ret, VolumeKind *ret_kind, char **ret_device) {
         ExportUri uri;
@@ -37,5 +36,5 @@ const char *volume_identifier(const MetadataVolume *v) {
         static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-";
         const char *id = v->id ?: "";
 
-        return strlen(id) <= IDENTIFIER_MAX && id[0] != '-' && id[strspn(id, allowed)] == '\0' ? id : "";
+        return strlen(id) <= VOLUME_IDENTIFIER_MAX && id[0] != '-' && id[strspn(id, allowed)] == '\0' ? id : "";
 }

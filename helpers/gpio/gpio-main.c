@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "main-func.h"
@@ -21,8 +22,6 @@
 #include "time-util.h"
 
 #define SYSFS_GPIO "/sys/class/gpio"
-#define APPEAR_TIMEOUT (2 * USEC_PER_SEC)
-#define POLL_PAUSE (20 * USEC_PER_MSEC)
 
 static const char usage[] = "scaleway-gpio out NUMBER\n\n"
                             "Makes the GPIO line of that number, as sysfs counts, an output.";
@@ -65,7 +64,7 @@ static int export(int class_fd, unsigned number) {
 /* The files of a line come with it, or a moment later; sysfs tells nobody when (inotify(7)). */
 static int make_output(int class_fd, unsigned number) {
         _cleanup_free_ char *path = NULL;
-        usec_t deadline = now_usec() + APPEAR_TIMEOUT;
+        usec_t deadline = now_usec() + GPIO_APPEAR_TIMEOUT;
         int r;
 
         r = asprintf_to(&path, "gpio%u/direction", number);
@@ -73,7 +72,7 @@ static int make_output(int class_fd, unsigned number) {
                 return r;
 
         while ((r = write_attribute(class_fd, path, "out")) == -ENOENT && now_usec() < deadline)
-                sleep_usec(POLL_PAUSE);
+                sleep_usec(GPIO_POLL_PAUSE);
         return r;
 }
 

@@ -6,12 +6,11 @@
 #include <sys/stat.h>
 
 #include "boot-files.h"
+#include "bounds.h"
 #include "chase.h"
 #include "fd-util.h"
 #include "string-util.h"
 #include "version-compare.h"
-
-#define ENTRIES_MAX 4096U
 
 const char *kernel_version(const char *name) {
         /* Of package managers and of people. */
@@ -129,7 +128,7 @@ int kernel_open_latest(int root_fd, char **ret_name) {
         while ((errno = 0, de = readdir(d))) {
                 int fd;
 
-                if (++n > ENTRIES_MAX)
+                if (++n > BOOT_ENTRIES_MAX)
                         return -E2BIG;
                 if (!kernel_version(de->d_name) || (best && kernel_compare(de->d_name, best) <= 0))
                         continue;

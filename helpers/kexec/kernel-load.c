@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "kernel-load.h"
 #include "log.h"
@@ -15,7 +16,6 @@
 #include "string-util.h"
 
 #define KEXEC_PROGRAM "/usr/sbin/kexec"
-#define PROGRAM_USEC (60 * USEC_PER_SEC)
 
 /* In a test: the program to use as if the kernel had no call for it. */
 static const char *program(void) {
@@ -39,7 +39,7 @@ static int run_program(const char *const arguments[]) {
         _cleanup_free_ char *output = NULL, *message = NULL;
         int r;
 
-        r = root_command(arguments, now_usec() + PROGRAM_USEC, &output, &message);
+        r = root_command(arguments, now_usec() + KEXEC_PROGRAM_USEC, &output, &message);
         if (r == -ENOENT)
                 return log_error_errno(ENOSYS, "This kernel has no kexec_file_load(), and the initrd no " KEXEC_PROGRAM
                                                " to do without.");

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "boot-files.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "kernel-load.h"
@@ -29,10 +30,6 @@
 #define LATEST "latest"
 /* Where the unit lets scaleway-stream put what comes from a URL. */
 #define DOWNLOADS "scaleway/kexec/"
-/* A control plane that has not taken the state by then hears it from the second kernel's initrd. */
-#define STATE_TIMEOUT_USEC (15 * USEC_PER_SEC)
-#define STATE_POLL_USEC (50 * USEC_PER_MSEC)
-#define STATE_MAX 256U
 
 static const char *arg_initrd = NULL;
 static const char *arg_append = NULL;
@@ -131,7 +128,7 @@ static int open_file(int root_fd, const char *what, const char *value, const cha
 static bool state_is_taken(void) {
         _cleanup_free_ char *path = NULL, *taken = NULL;
 
-        if (run_path(RUN_STATE, &path) < 0 || read_file(path, STATE_MAX, &taken, NULL) < 0)
+        if (run_path(RUN_STATE, &path) < 0 || read_file(path, KEXEC_STATE_MAX, &taken, NULL) < 0)
                 return false;
 
         taken[strcspn(taken, "\n")] = '\0';
@@ -140,7 +137,7 @@ static bool state_is_taken(void) {
 
 /* The signal is another unit's, which ends with this kernel. True if it got through. */
 static bool wait_for_state(void) {
-        usec_t deadline = now_usec() + STATE_TIMEOUT_USEC;
+        usec_t deadline = now_usec() + KEXEC_STATE_TIMEOUT_USEC;
 
         if (isempty(arg_state))
                 return false;
@@ -151,7 +148,7 @@ static bool wait_for_state(void) {
                                     arg_state);
                         return false;
                 }
-                sleep_usec(STATE_POLL_USEC);
+                sleep_usec(KEXEC_STATE_POLL_USEC);
         }
 
         return true;
@@ -260,7 +257,7 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
                         if (argc - 1 != verbs[i].n_arguments)
                                 return log_error_errno(EINVAL, "'%s' takes %s, see --help.", argv[0],
                                                        verbs[i].n_arguments > 0 ? "one argument" : "no argument");
-                        arg_kernel = argv[1];
+                        arg_kernel = argument_value(argv[1]);
                         *ret = verbs[i].run;
                         return 1;
                 }
@@ -270,9 +267,9 @@ static int parse_verb(int argc, char *argv[], int (**ret)(void)) {
 
 static int parse_argv(int argc, char *argv[], int (**ret)(void)) {
         const ProgramOption options[] = {
-                { "initrd", "INITRD", take_string, &arg_initrd,
+                { "initrd", "INITRD", take_secret, &arg_initrd,
                   "Path, URL, or \"" LATEST "\" for the one that belongs to the kernel" },
-                { "append", "TEXT", take_string, &arg_append,
+                { "append", "TEXT", take_secret, &arg_append,
                   "More for the kernel command line" },
                 { "state", "STATE", take_string, &arg_state,
                   "Wait until the control plane has taken this state" },

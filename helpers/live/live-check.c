@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fileio.h"
 #include "live-check.h"
 #include "live-device.h"
@@ -15,9 +16,6 @@
 #include "root-lvm.h"
 #include "string-util.h"
 #include "time-util.h"
-
-/* Some 70 MiB are read, or LVM is asked. */
-#define LOOK_USEC (60 * USEC_PER_SEC)
 
 #define OVERWRITE "live_mode=install on the command line or as a server tag"
 
@@ -174,7 +172,7 @@ int live_check(const LiveCheck *c) {
         r = wait_for_device(path, shown, c->timeout);
         if (r < 0)
                 return r;
-        r = live_look(path, now_usec() + LOOK_USEC, &look);
+        r = live_look(path, now_usec() + LIVE_LOOK_USEC, &look);
         if (r < 0)
                 return log_error_errno(r, "Failed to read '%s': %m", shown);
         r = decide(c, &look, path, shown);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "blkid-util.h"
+#include "bounds.h"
 #include "live-empty.h"
 #include "string-util.h"
 
@@ -21,8 +22,6 @@
 #define SAMPLE (4 * KIB)
 /* So many are asked for before they are read: they come at once and not one after the other. */
 #define SAMPLES_AHEAD 32U
-
-#define LABEL_MAX 64U
 
 /* 1, 0 or a negative errno. */
 static int is_zero(int fd, uint64_t offset, uint64_t n, usec_t deadline) {
@@ -97,7 +96,7 @@ static int look_at_partition(int fd, uint64_t offset, uint64_t size, char **ret_
         if (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
                 return 1;
         (void) blkid_probe_lookup_value(probe, "LABEL", &label, NULL);
-        shown = printable(label ?: "", LABEL_MAX);
+        shown = printable(label ?: "", LIVE_LABEL_MAX);
         if (!shown)
                 return -ENOMEM;
         return asprintf_to(ret_words, "'%s' data%s%s%s, as of a partition %s from its beginning, but no partition table", type,

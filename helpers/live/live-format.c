@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "blkid-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "live-device.h"
 #include "live-empty.h"
@@ -20,7 +21,6 @@
 #include "string-util.h"
 
 #define LABEL_FINISHED "root"
-#define SIGNATURES_MAX 256U /* more than a disk can have */
 
 /* Sets *ret_reason and returns error, which must be negative. */
 static _printf_(3, 4) int fail(char **ret_reason, int error, const char *format, ...) {
@@ -51,7 +51,7 @@ static int wipe_signatures(int fd) {
         (void) blkid_probe_enable_partitions(probe, 1);
         (void) blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
 
-        for (unsigned n = 0; n < SIGNATURES_MAX; n++) {
+        for (unsigned n = 0; n < LIVE_SIGNATURES_MAX; n++) {
                 int r;
 
                 errno = 0;

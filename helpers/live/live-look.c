@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "live-device.h"
 #include "live-empty.h"
@@ -12,9 +13,6 @@
 #include "root-lvm.h"
 #include "root-probe.h"
 #include "string-util.h"
-
-#define LABEL_MAX 64U
-#define PARTITION_USEC (5 * USEC_PER_SEC) /* for the kernel and udev to make its node */
 
 /* That have what a root needs: owners, modes, device nodes. All others are of another system, or only read. */
 static const char *const root_types[] = {
@@ -68,7 +66,7 @@ static int find_vacant(const char *path, const RootTable *table, usec_t deadline
                 _cleanup_free_ char *partition = NULL;
                 int r;
 
-                r = root_device_partition(path, p->number, MIN(deadline, now_usec() + PARTITION_USEC), &partition);
+                r = root_device_partition(path, p->number, MIN(deadline, now_usec() + LIVE_PARTITION_USEC), &partition);
                 if (r < 0)
                         return r == -ENOMEM ? r : 0;
                 r = live_look(partition, deadline, &look);
@@ -129,7 +127,7 @@ static int add_label(const RootProbe *probe, LiveLook *l) {
 
         if (isempty(probe->label) || l->content == LIVE_UNFINISHED)
                 return 0;
-        label = printable(probe->label, LABEL_MAX);
+        label = printable(probe->label, LIVE_LABEL_MAX);
         if (!label)
                 return -ENOMEM;
         r = asprintf_to(&longer, "%s, labelled '%s'", l->words, label);

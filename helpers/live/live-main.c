@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "live-check.h"
 #include "live-format.h"
@@ -23,9 +24,6 @@
 #include "program-options.h"
 #include "string-util.h"
 #include "time-util.h"
-
-/* With lazy inode tables it takes seconds. The last look before it is in this time. */
-#define MKFS_USEC (300 * USEC_PER_SEC)
 
 static bool arg_install = false;
 static const char *arg_mkfs = "ext4";
@@ -115,7 +113,7 @@ static int format(const char *source, const char *directory) {
         (void) umount2(directory, UMOUNT_NOFOLLOW);
 
         log_info("Making a file system of type '%s' on '%s'.", arg_mkfs, shown);
-        r = live_format(node, arg_mkfs, arg_install, now_usec() + MKFS_USEC, &reason);
+        r = live_format(node, arg_mkfs, arg_install, now_usec() + LIVE_MKFS_USEC, &reason);
         if (r < 0)
                 return reason ? log_error_errno(r, "%s.", reason) : log_oom();
 

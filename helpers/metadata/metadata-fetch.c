@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "http-util.h"
 #include "log.h"
 #include "metadata-fetch.h"
@@ -13,9 +14,6 @@
 #include "string-util.h"
 
 #define CONF_PATH "/conf?format=json"
-/* An answer that is there but useless is not expected to get better: a service that is just starting gets these further
- * tries. */
-#define USELESS_RETRIES 3U
 
 /* What came of one try, where it did not end in a document. */
 typedef struct Outcome {
@@ -203,6 +201,8 @@ static int describe(const Outcome *o, usec_t timeout, char **ret) {
                                    METADATA_DEPTH_MAX);
         case -EPROTO:
                 return asprintf_to(ret, "Metadata service does not speak HTTP");
+        case -EKEYREJECTED:
+                return asprintf_to(ret, "The certificate of METADATA_URL is not accepted");
         case -EPROTONOSUPPORT:
                 return asprintf_to(ret, "METADATA_URL is neither http nor https");
         }
@@ -237,7 +237,7 @@ static int try_until(const Source *source, usec_t timeout, Fetched *f, Outcome *
                 log_try(outcome, timeout);
                 if (outcome->kind == OUTCOME_ERROR && !http_may_retry(outcome->error, 0))
                         break;
-                if (is_useless(outcome) && n_useless++ >= USELESS_RETRIES)
+                if (is_useless(outcome) && n_useless++ >= METADATA_USELESS_RETRIES)
                         break;
         } while (retry_wait(&retry, pause));
 

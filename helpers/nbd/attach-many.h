@@ -2,8 +2,7 @@
 #pragma once
 
 #include "attach.h"
-
-#define ATTACH_MANY_MAX 16U
+#include "bounds.h"
 
 /* Attaches n volumes, 1 to ATTACH_MANY_MAX, at the same time: attach_volume() for each, with its own limit and its own
  * tries, in a process of its own that ends before this returns. What becomes of one is nothing to the others. Logs what

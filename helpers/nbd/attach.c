@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "bounds.h"
 #include "log.h"
 #include "nbd-handshake.h"
 #include "nbd-netlink.h"
@@ -14,18 +15,7 @@
 #include "nbd-status.h"
 #include "string-util.h"
 
-#define URI_PRINT_MAX 300U /* bytes of a URI in a message */
-#define PAUSE_FIRST_USEC (100 * USEC_PER_MSEC)
-#define PAUSE_MAX_USEC (5 * USEC_PER_SEC)
-#define WARN_INTERVAL_USEC (15 * USEC_PER_SEC)
-#define PERMANENT_TRIES_MAX 3U
-#define BUSY_TIMEOUT_USEC (5 * USEC_PER_SEC)
-#define BUSY_PAUSE_USEC (50 * USEC_PER_MSEC)
 #define BLOCK_SIZE_MIN 512U
-/* With TIMEOUT=0 in CONNECT this is after how long the kernel looks again at a request that was under way when the link was lost, and sends
- * it over the new one; it does not end the connection to a server that needs longer for an answer. The kernel rounds up by as much as a
- * second, so what was under way goes on at most 1.5 s after a reconnect. */
-#define IO_TIMEOUT_MSEC 500U
 
 /* Outcome of one try. reason completes "Cannot attach nbd0 to '...': ". */
 typedef struct Try {
@@ -87,7 +77,7 @@ static int check_attached(const AttachOptions *o, NbdRecord *ret, Try *t) {
                 return 1;
         }
 
-        other = printable(record.uri, URI_PRINT_MAX);
+        other = printable(record.uri, NBD_URI_PRINT_MAX);
         return try_fail(t, -EBUSY, /* permanent= */ true,
                         "the device is attached to '%s'; 'scaleway-nbd detach %u' frees it", other ?: "", o->index);
 }
@@ -126,7 +116,7 @@ static int prepare_connection(const AttachOptions *o, const NbdExport *e, NbdCon
 /* udev opens a device when it appears and when it changes, and while it is open the kernel says EBUSY, on the console
  * too. */
 static int connect_device(NbdNetlink *n, const NbdConnection *c, usec_t timeout, Try *t) {
-        usec_t deadline = now_usec() + MIN(timeout, BUSY_TIMEOUT_USEC), pause = BUSY_PAUSE_USEC;
+        usec_t deadline = now_usec() + MIN(timeout, NBD_BUSY_TIMEOUT_USEC), pause = NBD_BUSY_PAUSE_USEC;
         bool connected = false;
         int r;
 
@@ -164,7 +154,7 @@ static int open_netlink(NbdNetlink **ret, Try *t) {
 static int finish_device(NbdNetlink *n, unsigned index, Try *t) {
         int r;
 
-        r = nbd_set_io_timeout(index, IO_TIMEOUT_MSEC);
+        r = nbd_set_io_timeout(index, NBD_IO_TIMEOUT_MSEC);
         if (r < 0)
                 log_warning_errno(r, "nbd%u: failed to set queue/io_timeout, ignoring: %m", index);
 
@@ -277,11 +267,11 @@ int attach_volume(const AttachOptions *o) {
 }
 
 int attach_volume_keep(const AttachOptions *o, Attached *ret) {
-        usec_t begin = now_usec(), deadline = begin + o->timeout, pause = PAUSE_FIRST_USEC, next_warning = 0;
+        usec_t begin = now_usec(), deadline = begin + o->timeout, pause = NBD_PAUSE_FIRST_USEC, next_warning = 0;
         _cleanup_free_ char *uri = NULL;
         unsigned n_permanent = 0;
 
-        uri = printable(o->uri_text, URI_PRINT_MAX);
+        uri = printable(o->uri_text, NBD_URI_PRINT_MAX);
         if (!uri)
                 return log_oom();
 
@@ -297,7 +287,7 @@ int attach_volume_keep(const AttachOptions *o, Attached *ret) {
 
                 now = now_usec();
                 n_permanent += t.permanent;
-                if (now >= deadline || n_permanent >= PERMANENT_TRIES_MAX)
+                if (now >= deadline || n_permanent >= NBD_PERMANENT_TRIES_MAX)
                         return log_error_errno(r, "Cannot attach nbd%u to '%s': %s (gave up after %llu s, %u tries)",
                                                o->index, uri, t.reason ?: strerror(-r),
                                                (unsigned long long) ((now - begin) / USEC_PER_SEC), n);
@@ -306,9 +296,9 @@ int attach_volume_keep(const AttachOptions *o, Attached *ret) {
                         log_warning("Cannot attach nbd%u to '%s' yet: %s; trying for another %llu s at most", o->index,
                                     uri, t.reason ?: strerror(-r),
                                     (unsigned long long) ((deadline - now) / USEC_PER_SEC));
-                        next_warning = now + WARN_INTERVAL_USEC;
+                        next_warning = now + NBD_WARN_INTERVAL_USEC;
                 }
                 sleep_usec(MIN(pause, deadline - now));
-                pause = MIN(pause * 2, PAUSE_MAX_USEC);
+                pause = MIN(pause * 2, NBD_PAUSE_MAX_USEC);
         }
 }

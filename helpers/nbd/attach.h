@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "nbd-record.h"
 #include "time-util.h"
-
-/* How long I/O waits for a new connection. */
-#define DEAD_TIMEOUT_ROOT_SEC 315360000U /* ten years: waiting is all that a system without its root can do */
-#define DEAD_TIMEOUT_OTHER_SEC 600U
 
 typedef struct AttachOptions {
         unsigned index;

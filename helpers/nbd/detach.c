@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "bounds.h"
 #include "detach.h"
 #include "log.h"
 #include "nbd-control.h"
@@ -9,9 +10,6 @@
 #include "nbd-record.h"
 #include "nbd-status.h"
 #include "nbd-use.h"
-
-/* Above what one try to reach the server may take. */
-#define DETACH_WAIT_USEC (15 * USEC_PER_SEC)
 
 static void netlink_closep(NbdNetlink **n) {
         nbd_netlink_close(*n);
@@ -54,7 +52,7 @@ int detach_volume(unsigned index, bool force) {
                 if (r < 0)
                         return r;
                 /* A kernel of before 2025 would take a new connection for a device that is just being disconnected. */
-                r = nbd_control_ask(index, "detach", DETACH_WAIT_USEC, NULL);
+                r = nbd_control_ask(index, "detach", NBD_DETACH_WAIT_USEC, NULL);
                 if (r < 0 && r != -ENOENT)
                         end_supervisor(index, r);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 #include "time-util.h"
 
 /* RUN_NBD_DIR/N.control, by which a volume's supervisor is asked for something: a stream socket of mode 0600, on which
  * one line is sent and one is answered, "ok TEXT" or "error TEXT". */
-
-#define NBD_CONTROL_LINE_MAX 512U /* bytes with the NUL */
 
 #define NBD_CONTROL_ROOT "root" /* the root needs the volume */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "attach-many.h"
+#include "bounds.h"
 #include "log.h"
 #include "main-func.h"
 #include "nbd-handshake.h"
@@ -22,10 +23,6 @@
 #include "string-util.h"
 #include "supervise.h"
 #include "verbs.h"
-
-#define ATTACH_TIMEOUT_SEC 300U
-#define TIMEOUT_SEC_MAX 31536000U
-#define DEAD_TIMEOUT_SEC_MAX 1000000000U /* the kernel counts in ticks of a clock of up to 1000 Hz, far below 2^64 */
 
 typedef struct Verb {
         const char *name;
@@ -84,7 +81,7 @@ static int parse_volume(const char *index, const char *uri, Volumes *v) {
                 .uri_text = uri,
                 .uri = &v->uris[v->n],
                 .identifier = empty_to_null(arg_identifiers[v->n]),
-                .timeout = (arg_timeout ?: ATTACH_TIMEOUT_SEC) * USEC_PER_SEC,
+                .timeout = (arg_timeout ?: NBD_ATTACH_TIMEOUT_SEC) * USEC_PER_SEC,
                 .read_only = arg_read_only,
         };
 
@@ -100,8 +97,8 @@ static int parse_volume(const char *index, const char *uri, Volumes *v) {
 
         o->is_root = arg_root < 0 ? o->index == 0 : arg_root > 0;
         o->dead_timeout = arg_dead_timeout_set ? arg_dead_timeout
-                          : o->is_root         ? DEAD_TIMEOUT_ROOT_SEC
-                                               : DEAD_TIMEOUT_OTHER_SEC;
+                          : o->is_root         ? NBD_DEAD_TIMEOUT_ROOT_SEC
+                                               : NBD_DEAD_TIMEOUT_OTHER_SEC;
         v->n++;
         return 0;
 }
@@ -209,8 +206,8 @@ static void help(void) {
                "     --json                  for status: a JSON array\n",
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
                program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-               program_invocation_short_name, program_invocation_short_name, ATTACH_TIMEOUT_SEC, DEAD_TIMEOUT_ROOT_SEC,
-               DEAD_TIMEOUT_OTHER_SEC);
+               program_invocation_short_name, program_invocation_short_name, NBD_ATTACH_TIMEOUT_SEC, NBD_DEAD_TIMEOUT_ROOT_SEC,
+               NBD_DEAD_TIMEOUT_OTHER_SEC);
 }
 
 static int parse_seconds(const char *option, const char *s, unsigned min, unsigned max, unsigned *ret) {
@@ -305,10 +302,10 @@ static int parse_argv(int argc, char *argv[]) {
                         r = parse_identifier(optarg);
                         break;
                 case ARG_TIMEOUT:
-                        r = parse_seconds("timeout", optarg, 1, TIMEOUT_SEC_MAX, &arg_timeout);
+                        r = parse_seconds("timeout", optarg, 1, NBD_TIMEOUT_SEC_MAX, &arg_timeout);
                         break;
                 case ARG_DEAD_TIMEOUT:
-                        r = parse_seconds("dead-timeout", optarg, 0, DEAD_TIMEOUT_SEC_MAX, &arg_dead_timeout);
+                        r = parse_seconds("dead-timeout", optarg, 0, NBD_DEAD_TIMEOUT_SEC_MAX, &arg_dead_timeout);
                         arg_dead_timeout_set = true;
                         break;
                 case ARG_READ_ONLY:

@@ -6,13 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "nbd-record.h"
 #include "paths.h"
 #include "string-util.h"
-
-#define RECORD_MAX (64U << 10)
 
 static int record_path(unsigned index, char **ret) {
         _cleanup_free_ char *directory = NULL;
@@ -119,6 +118,9 @@ static int unpack_record(json_t *o, NbdRecord *r) {
                         "identifier", &identifier, "size", &size, "block_size", &block_size, "flags", &flags,
                         "oldstyle", &oldstyle, "root", &root, "time", &when, "pid", &pid, "link", &link, "reconnects", &reconnects,
                         "reason", &reason, "since", &since, "path", &path) < 0)
+                return -EBADMSG;
+        /* None of them has ever been written so, and as unsigned ones they would be others. */
+        if (size < 0 || block_size < 0 || flags < 0 || flags > UINT16_MAX || when < 0 || pid < 0 || reconnects < 0 || since < 0)
                 return -EBADMSG;
 
         *r = (NbdRecord){

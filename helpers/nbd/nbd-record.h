@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 #include "network-path.h"
 
 /* By which everybody knows a supervisor: images, who must not end it, and we. The '@' spares it when systemd ends all others. */
 #define NBD_SUPERVISOR_NAME "@xnbd-client"
-
-#define NBD_REASON_MAX 256U /* bytes with the NUL */
 
 /* What the volume's supervisor (supervise.h) knows of the link; without one nobody does. */
 typedef enum NbdLink {

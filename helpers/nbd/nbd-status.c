@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "nbd-status.h"
@@ -11,9 +12,6 @@
 #include "string-util.h"
 #include "time-util.h"
 
-#define READY_TIMEOUT_USEC (10 * USEC_PER_SEC)
-#define FREE_TIMEOUT_USEC (2 * USEC_PER_SEC)
-#define POLL_PAUSE_USEC (20 * USEC_PER_MSEC)
 #define SECTOR_SIZE 512U /* of sysfs, whatever the block size */
 
 static int attribute_path(unsigned index, const char *name, char **ret) {
@@ -121,7 +119,7 @@ int nbd_set_io_timeout(unsigned index, unsigned msec) {
 }
 
 int nbd_wait_free(unsigned index) {
-        usec_t deadline = now_usec() + FREE_TIMEOUT_USEC;
+        usec_t deadline = now_usec() + NBD_FREE_TIMEOUT_USEC;
 
         for (;;) {
                 NbdStatus s;
@@ -138,12 +136,12 @@ int nbd_wait_free(unsigned index) {
                         return 0;
                 if (now_usec() >= deadline)
                         return -EBUSY;
-                sleep_usec(POLL_PAUSE_USEC);
+                sleep_usec(NBD_POLL_PAUSE_USEC);
         }
 }
 
 int nbd_wait_ready(unsigned index) {
-        usec_t deadline = now_usec() + READY_TIMEOUT_USEC;
+        usec_t deadline = now_usec() + NBD_READY_TIMEOUT_USEC;
         char node[sizeof("/dev/nbd") + 10];
 
         (void) snprintf(node, sizeof(node), "/dev/nbd%u", index);
@@ -166,6 +164,6 @@ int nbd_wait_ready(unsigned index) {
                         return -ETIMEDOUT;
 
                 /* CONNECT has nearly always done all of it before it returns; sysfs has no event to wait for. */
-                sleep_usec(POLL_PAUSE_USEC);
+                sleep_usec(NBD_POLL_PAUSE_USEC);
         }
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
-
-/* Volumes are nbd0 to nbd15: the platform's limit, and what stock kernels make room for. */
-#define NBD_INDEX_MAX 15U
 
 /* What sysfs tells about one device. In a test $SCALEWAY_SYS takes the place of /sys. */
 typedef struct NbdStatus {

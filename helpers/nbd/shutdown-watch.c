@@ -6,15 +6,13 @@
 #include <time.h>
 #include <utmp.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
 #include "paths.h"
 #include "shutdown-watch.h"
 #include "string-util.h"
-
-#define UTMP_RECORDS_MAX 4096U
-#define SOFTLEVEL_MAX 256U
 
 int shutdown_watch_open(ShutdownWatch *w) {
         _cleanup_free_ char *path = NULL;

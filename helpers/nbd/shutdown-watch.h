@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "reboot-verb.h"
 #include "time-util.h"
 
@@ -12,15 +13,6 @@ typedef struct ShutdownWatch {
         usec_t since; /* of both, link down and shutdown under way; 0: not so */
         RebootVerb verb;
 } ShutdownWatch;
-
-/* How long they may last: a shutdown is to end within a minute, some seconds of which have gone before the link is
- * known to be dead; and if the way back is reached at the last moment it needs some more. */
-#define SHUTDOWN_WATCH_USEC (40 * USEC_PER_SEC)
-
-/* So long after its beginning no shutdown of systemd's is under way any more: it gives up after half an hour, and then the machine is ended by
- * force (JobTimeoutSec= of reboot.target and poweroff.target). scaleway-shutdown@.timer takes the mark away at the same time, so that the next one
- * leaves its own. */
-#define SHUTDOWN_OVER_USEC (35 * 60 * USEC_PER_SEC)
 
 /* To be called before the switch: /run is held open. Returns 0 or a negative errno. */
 _must_check_ int shutdown_watch_open(ShutdownWatch *w);

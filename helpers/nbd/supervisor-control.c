@@ -5,13 +5,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "paths.h"
 #include "string-util.h"
 #include "supervisor.h"
-
-#define CLIENT_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 int control_open(Supervisor *s) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -46,7 +45,7 @@ static void client_close(Supervisor *s) {
 
 void control_accept(Supervisor *s) {
         s->client_fd = accept4(s->control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        s->client_deadline = now_usec() + CLIENT_TIMEOUT_USEC;
+        s->client_deadline = now_usec() + NBD_CLIENT_TIMEOUT_USEC;
         s->n_request = 0;
         s->has_line = false;
 }
@@ -72,7 +71,7 @@ static int be_root(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
         int r = 0;
 
         if (!s->record.root)
-                r = nbd_netlink_dead_timeout(s->netlink, s->options->index, DEAD_TIMEOUT_ROOT_SEC, s->record.identifier);
+                r = nbd_netlink_dead_timeout(s->netlink, s->options->index, NBD_DEAD_TIMEOUT_ROOT_SEC, s->record.identifier);
         if (r < 0) {
                 (void) snprintf(text, NBD_CONTROL_LINE_MAX, "the kernel does not take another time to wait: %s", strerror(-r));
                 return r;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "bounds.h"
 #include "log.h"
 #include "nbd-protocol.h"
 #include "nbd-watch.h"
@@ -13,21 +14,6 @@
 #include "string-util.h"
 #include "supervisor.h"
 #include "tcp-connect.h"
-
-#define CONNECT_TIMEOUT_USEC USEC_PER_SEC
-/* For the handshake, so that a server's machine that is lost in the middle of it does not keep us from its return; each time that it is
- * not enough in a row it is doubled, for a server may be slow. */
-#define HANDSHAKE_TIMEOUT_USEC (3 * USEC_PER_SEC)
-#define PAUSE_USEC (200 * USEC_PER_MSEC)
-#define PAUSE_REFUSED_USEC (2 * USEC_PER_SEC)
-#define WARN_INTERVAL_USEC (10 * USEC_PER_SEC)
-/* For the kernel to say that it has seen the end of the old socket. */
-#define NEWS_TIMEOUT_USEC (2 * USEC_PER_SEC)
-/* The host's network manager may be about to bring back what it has taken away. */
-#define REPAIR_AFTER_USEC (3 * USEC_PER_SEC)
-#define REPAIR_INTERVAL_USEC (5 * USEC_PER_SEC)
-#define LARGER_ALLOWED_USEC (600 * USEC_PER_SEC)
-#define INVALID_MAX 5U
 
 /* What the kernel makes use of, and what a server that comes back therefore must still have. */
 #define FLAGS_USED (NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA | NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES)
@@ -64,8 +50,8 @@ static void link_lost(Supervisor *s, const char *reason) {
         s->n_repeat = 0;
         s->n_invalid = 0;
         s->lost = s->next_try = now;
-        s->next_repair = now + REPAIR_AFTER_USEC;
-        s->next_warning = now + WARN_INTERVAL_USEC;
+        s->next_repair = now + SUPERVISOR_REPAIR_AFTER_USEC;
+        s->next_warning = now + SUPERVISOR_WARN_INTERVAL_USEC;
         (void) snprintf(s->warned, sizeof(s->warned), "%s", reason);
 
         (void) snprintf(s->lost_by, sizeof(s->lost_by), "%s", reason);
@@ -78,8 +64,8 @@ static void link_lost(Supervisor *s, const char *reason) {
  * see link_news(). */
 void link_unknown(Supervisor *s) {
         s->lost = s->next_try = now_usec();
-        s->next_repair = s->lost + REPAIR_AFTER_USEC;
-        s->next_warning = s->lost + WARN_INTERVAL_USEC;
+        s->next_repair = s->lost + SUPERVISOR_REPAIR_AFTER_USEC;
+        s->next_warning = s->lost + SUPERVISOR_WARN_INTERVAL_USEC;
         s->kernel_knows = true;
         (void) snprintf(s->lost_by, sizeof(s->lost_by), "another process had attached it");
 
@@ -164,7 +150,7 @@ static int check_export(Supervisor *s, const NbdExport *e, char reason[static NB
 }
 
 static usec_t handshake_timeout(const Supervisor *s) {
-        usec_t timeout = HANDSHAKE_TIMEOUT_USEC;
+        usec_t timeout = SUPERVISOR_HANDSHAKE_TIMEOUT_USEC;
 
         for (unsigned i = 0; i < s->n_silent && timeout < NBD_TRY_TIMEOUT_USEC; i++)
                 timeout *= 2;
@@ -179,7 +165,7 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
         int r, fd;
 
         *ret_reached = false;
-        r = tcp_connect_address((struct sockaddr *) &s->peer, s->peer_size, CONNECT_TIMEOUT_USEC, &fd);
+        r = tcp_connect_address((struct sockaddr *) &s->peer, s->peer_size, SUPERVISOR_CONNECT_TIMEOUT_USEC, &fd);
         if (r < 0) {
                 s->n_silent = 0;
                 reason_of_errno(reason, r);
@@ -213,7 +199,7 @@ static int connect_server(Supervisor *s, int *ret_fd, bool *ret_reached, char re
  * says when it knows; but where memory is short, that news may be lost. So after a while the socket is handed over all
  * the same, and again a few times: what is too much does nothing. */
 static void await_news(Supervisor *s) {
-        usec_t deadline = s->lost + NEWS_TIMEOUT_USEC;
+        usec_t deadline = s->lost + SUPERVISOR_NEWS_TIMEOUT_USEC;
 
         while (!s->kernel_knows && poll_readable(s->watch_fd, deadline))
                 if (nbd_watch_read(s->watch_fd, s->options->index) > 0)
@@ -246,7 +232,7 @@ static int link_install(Supervisor *s, int fd, char reason[static NBD_REASON_MAX
                 safe_close(fd);
                 reason_of_errno(reason, r);
                 s->n_invalid = r == -EINVAL ? s->n_invalid + 1 : 0;
-                if (s->n_invalid >= INVALID_MAX)
+                if (s->n_invalid >= SUPERVISOR_INVALID_MAX)
                         link_cut(s, reason);
                 return r;
         }
@@ -294,7 +280,7 @@ static void repair_path(Supervisor *s) {
                 return;
 
         r = network_path_repair(&s->record.path);
-        s->next_repair = now_usec() + REPAIR_INTERVAL_USEC;
+        s->next_repair = now_usec() + SUPERVISOR_REPAIR_INTERVAL_USEC;
         if (r < 0)
                 log_debug_errno(r, "nbd%u: the path to the server cannot be repaired: %m", s->options->index);
         if (r > 0)
@@ -312,13 +298,13 @@ static void warn(Supervisor *s, bool refused, const char *reason) {
                 return;
 
         (void) snprintf(s->warned, sizeof(s->warned), "%s", reason);
-        s->next_warning = now + WARN_INTERVAL_USEC;
+        s->next_warning = now + SUPERVISOR_WARN_INTERVAL_USEC;
         log_warning("nbd%u: %s '%s': %s; trying on", s->options->index, refused ? "not taking" : "no link to", s->uri,
                     reason);
 }
 
 static void link_failed(Supervisor *s, bool refused, const char *reason) {
-        s->next_try = now_usec() + (refused ? PAUSE_REFUSED_USEC : PAUSE_USEC);
+        s->next_try = now_usec() + (refused ? SUPERVISOR_PAUSE_REFUSED_USEC : SUPERVISOR_PAUSE_USEC);
         if (!s->cut)
                 warn(s, refused, reason);
         if (!streq(s->record.reason, reason))
@@ -386,7 +372,7 @@ int link_resize(Supervisor *s, char text[static NBD_CONTROL_LINE_MAX]) {
         char reason[NBD_REASON_MAX] = "";
         int r = 0;
 
-        s->larger_until = now_usec() + LARGER_ALLOWED_USEC;
+        s->larger_until = now_usec() + SUPERVISOR_LARGER_ALLOWED_USEC;
         if (s->record.link == NBD_LINK_UP)
                 r = link_replace(s, reason);
         else {

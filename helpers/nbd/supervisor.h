@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "attach.h"
+#include "bounds.h"
 #include "nbd-control.h"
 #include "nbd-handshake.h"
 #include "nbd-netlink.h"
@@ -47,9 +48,6 @@ typedef struct Supervisor {
         size_t n_request;
         bool has_line; /* all of the request is there, and not yet answered */
 } Supervisor;
-
-/* How often a link that may not be the kernel's is handed over once more. */
-#define SUPERVISOR_REPEAT_MAX 5U
 
 /* supervise.c */
 

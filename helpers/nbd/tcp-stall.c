@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "bounds.h"
 #include "tcp-stall.h"
-
-/* The kernel's clock of acknowledgements has milliseconds and less. */
-#define CLOCK_SLACK_USEC (20 * USEC_PER_MSEC)
 
 bool tcp_stall_tick(TcpStall *s, const struct tcp_info *i, usec_t now) {
         usec_t age = i->tcpi_last_ack_recv * USEC_PER_MSEC, acked = now > age ? now - age : 0;
@@ -14,7 +12,7 @@ bool tcp_stall_tick(TcpStall *s, const struct tcp_info *i, usec_t now) {
          * answered. */
         if (i->tcpi_unacked == 0 && i->tcpi_probes < 2)
                 s->ticks = 0;
-        else if (s->ticks == 0 || acked > s->seen + CLOCK_SLACK_USEC)
+        else if (s->ticks == 0 || acked > s->seen + TCP_STALL_SLACK_USEC)
                 s->ticks = 1;
         else
                 s->ticks++;

@@ -3,6 +3,7 @@
 
 #include <linux/tcp.h>
 
+#include "bounds.h"
 #include "macro.h"
 #include "time-util.h"
 
@@ -14,9 +15,6 @@ typedef struct TcpStall {
         unsigned ticks;
         usec_t seen; /* when the last acknowledgement came, as of the last tick */
 } TcpStall;
-
-#define TCP_STALL_TICK_USEC USEC_PER_SEC
-#define TCP_STALL_TICKS_MAX 3U
 
 /* Returns true if it is. now is that of the tick. */
 bool tcp_stall_tick(TcpStall *s, const struct tcp_info *i, usec_t now);

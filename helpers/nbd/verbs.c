@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "bounds.h"
 #include "detach.h"
 #include "log.h"
 #include "nbd-control.h"
@@ -14,8 +15,6 @@
 #include "verbs.h"
 
 #define EXIT_FREE 2
-/* Above what one try to reach the server may take. */
-#define RESIZE_WAIT_USEC (30 * USEC_PER_SEC)
 
 int verb_parse_index(const char *s, unsigned *ret) {
         int r;
@@ -200,7 +199,7 @@ int verb_resize(char *arguments[]) {
         r = verb_parse_index(arguments[0], &index);
         if (r < 0)
                 return r;
-        r = nbd_control_ask(index, "resize", RESIZE_WAIT_USEC, &text);
+        r = nbd_control_ask(index, "resize", NBD_RESIZE_WAIT_USEC, &text);
         if (r == -ENOENT)
                 return log_error_errno(r, "Cannot resize nbd%u: nobody looks after its link", index);
         if (r < 0)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
-
-#define NBD_URI_PRINT_MAX 300U /* bytes of a URI in a message or a list */
 
 /* What scaleway-nbd(8) does without asking a server, in the initrd as in the booted system. arguments end with NULL, as
  * many as verbs.c's callers have checked. They print the answer and log what went wrong; they return 0, a negative

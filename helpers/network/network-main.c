@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
@@ -32,7 +33,6 @@
 
 #define RUN_PRIMARY_NIC "scaleway/primary-nic"
 #define RUN_NETWORK_DIR "systemd/network"
-#define SIGNAL_WAIT (2 * USEC_PER_SEC)
 
 /* What becomes of the NICs at the end. */
 typedef enum NicsWord {
@@ -308,7 +308,7 @@ static void leave_signals(void) {
 
         r = state_file_open(&file);
         if (r >= 0)
-                r = state_file_lock(&file, now_usec() + SIGNAL_WAIT);
+                r = state_file_lock(&file, now_usec() + NETWORK_SIGNAL_WAIT);
         if (r == -ETIMEDOUT)
                 log_info("A state is not taken yet, it will be sent again over the network of the host.");
         else if (r < 0)

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "log.h"
@@ -16,8 +17,6 @@
 #include "string-util.h"
 
 #define RUN_NETWORKD_LINKS "systemd/netif/links"
-#define STATE_MAX (64U * 1024U)
-#define NICS_MAX 64U /* a server has a few; of more, those that the folder tells first */
 
 void nics_done(Nics *n) {
         for (size_t i = 0; i < n->n; i++) {
@@ -37,7 +36,7 @@ static int add_nic(Nics *n, int dir_fd, const char *file) {
 
         if (parse_unsigned(file, &ifindex) < 0 || !if_indextoname(ifindex, buffer))
                 return 0;
-        r = read_file_at(dir_fd, file, STATE_MAX, &state, NULL);
+        r = read_file_at(dir_fd, file, NETWORKD_STATE_MAX, &state, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         r = networkd_state_value(state, "NETWORK_FILE", &settings);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "network-utab.h"
@@ -19,7 +20,6 @@
 #include "string-util.h"
 
 #define RUN_UTAB "mount/utab"
-#define UTAB_MAX (64 * 1024U)
 
 /* NULL if it is none of the root's. */
 static const char *place_after_switch(const char *place, const char *sysroot) {

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
@@ -19,8 +20,6 @@
 #include "retry.h"
 #include "root-mount.h"
 #include "string-util.h"
-
-#define WARN_INTERVAL_USEC (15 * USEC_PER_SEC)
 
 static const char *arg_options = NULL;
 static const char *arg_identifier = NULL;
@@ -109,7 +108,7 @@ static int mount_root(NfsServer *s, const char *target, int *ret_look) {
                 if (now >= next_warning && retry_left(&retry) > 0) {
                         log_warning("Cannot mount '%s' yet: %s; trying for another %llu s at most.", s->shown,
                                     t.reason ?: strerror(-r), (unsigned long long) (retry_left(&retry) / USEC_PER_SEC));
-                        next_warning = now + WARN_INTERVAL_USEC;
+                        next_warning = now + NFS_WARN_INTERVAL_USEC;
                 }
                 if (!retry_wait(&retry, 0))
                         return log_error_errno(r, "Cannot mount '%s': %s (gave up after %llu s, %u tries).", s->shown,

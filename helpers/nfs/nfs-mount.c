@@ -8,21 +8,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "nfs-mount.h"
 #include "poll-util.h"
 #include "root-mount.h"
 #include "string-util.h"
 
-#define MESSAGE_MAX 300U
-#define KILLED_USEC (5 * USEC_PER_SEC) /* what the kernel may need to let go of a process that was killed */
 #define IDENTIFIER "/sys/fs/nfs/net/nfs_client/identifier"
 
 /* Written by the process that mounts, read when it has ended. */
 typedef struct Outcome {
         int error;
         int look;
-        char message[MESSAGE_MAX];
+        char message[NFS_MESSAGE_MAX];
 } Outcome;
 
 static _noreturn_ void mount_and_exit(const char *source, const char *target, const char *options, pid_t parent,
@@ -57,7 +56,7 @@ static int wait_for_mount(pid_t pid, usec_t timeout) {
         if (!poll_readable(pidfd, now_usec() + timeout)) {
                 in_time = false;
                 (void) kill(pid, SIGKILL);
-                if (!poll_readable(pidfd, now_usec() + KILLED_USEC))
+                if (!poll_readable(pidfd, now_usec() + NFS_KILLED_USEC))
                         return -ETIMEDOUT;
         }
         while (waitpid(pid, &status, 0) < 0)
@@ -93,7 +92,7 @@ int nfs_mount(const char *source, const char *target, const char *options, usec_
                 r = MIN(o->error, 0);
         *ret_look = o->look;
         if (r < 0 && o->message[0]) {
-                *ret_message = printable(o->message, MESSAGE_MAX);
+                *ret_message = printable(o->message, NFS_MESSAGE_MAX);
                 if (!*ret_message)
                         r = -ENOMEM;
         }

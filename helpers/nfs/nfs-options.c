@@ -3,12 +3,12 @@
 #include <libmount/libmount.h>
 #include <sys/socket.h>
 
+#include "bounds.h"
 #include "nfs-options.h"
 #include "parse-util.h"
 #include "string-util.h"
 
 #define PORT_DEFAULT 2049 /* RFC 7530, section 3.1 */
-#define VALUE_SHOWN_MAX 40U
 
 void nfs_options_done(NfsOptions *o) {
         if (!o)
@@ -19,7 +19,7 @@ void nfs_options_done(NfsOptions *o) {
 }
 
 static int bad_value(const char *name, const char *value, const char *expected, char **ret_reason) {
-        _cleanup_free_ char *shown = printable(value, VALUE_SHOWN_MAX);
+        _cleanup_free_ char *shown = printable(value, NFS_SHOWN_MAX);
 
         if (!shown ||
             asprintf_to(ret_reason, "the option %s=%s is not for a root over NFS, %s", name, shown, expected) < 0)

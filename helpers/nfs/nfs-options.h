@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
-
-#define NFS_VERSIONS_MAX 4U
 
 /* Mount options as people write them for mount.nfs(8), taken apart into what this program has to know and the rest. Of
  * an option that is there twice the last one counts. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "log.h"
 #include "nfs-mount.h"
@@ -10,11 +11,6 @@
 #include "root-mount.h"
 #include "string-util.h"
 #include "tcp-connect.h"
-
-#define CONNECT_USEC (10 * USEC_PER_SEC)
-#define MOUNT_USEC (30 * USEC_PER_SEC)
-/* What version 3 gets when version 4 has said no: there may be nobody who answers for it. */
-#define SECOND_OPINION_USEC (10 * USEC_PER_SEC)
 
 void nfs_server_done(NfsServer *s) {
         nfs_source_done(&s->source);
@@ -39,7 +35,7 @@ static int find_server(NfsServer *s, usec_t timeout, NfsTry *t) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = tcp_connect(s->source.host, s->options.port, s->options.family, MIN(timeout, CONNECT_USEC), &fd,
+        r = tcp_connect(s->source.host, s->options.port, s->options.family, MIN(timeout, NFS_CONNECT_USEC), &fd,
                         &t->reason);
         if (r < 0)
                 return r;
@@ -157,7 +153,7 @@ static int mount_any(NfsServer *s, const char *target, usec_t deadline, NfsTry *
                         continue;
                 if (answered < 0 && versions[i][0] == '4')
                         continue;
-                r = mount_version(s, target, versions[i], MIN(left, answered < 0 ? SECOND_OPINION_USEC : MOUNT_USEC),
+                r = mount_version(s, target, versions[i], MIN(left, answered < 0 ? NFS_SECOND_OPINION_USEC : NFS_MOUNT_USEC),
                                   t);
                 if (r >= 0 || r == -ENOMEM)
                         return r;

@@ -36,7 +36,7 @@ static bool has_option(const Field *options, const char *name) {
         const char *p = options->begin, *end = p + options->n;
 
         while (p < end) {
-                Field f = { p, MIN(strcspn(p, ","), (size_t) (end - p)) };
+                Field f = { p, MIN(strcspn(p, "," BLANKS "\n"), (size_t) (end - p)) };
 
                 if (field_is(&f, name))
                         return true;

@@ -3,13 +3,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 
+#include "bounds.h"
 #include "host-names.h"
 #include "string-util.h"
 
 #define BLANKS " \t\r"
-#define LABEL_MAX 63U /* RFC 1035 */
 
 bool host_name_is_valid(const char *s) {
         size_t n_label = 0;
@@ -28,7 +29,7 @@ bool host_name_is_valid(const char *s) {
                 if (hyphen && (p[1] == '.' || p[1] == '\0'))
                         return false;
                 n_label = dot ? 0 : n_label + 1;
-                if (n_label > LABEL_MAX)
+                if (n_label > HOST_LABEL_MAX)
                         return false;
         }
 
@@ -42,9 +43,10 @@ static bool next_line(const char **text, const char **line, size_t *n) {
         if (**text == '\0')
                 return false;
 
+        /* None of the searches goes beyond the line: in a long file that would be the rest of it, once for each line. */
         length = strcspn(*text, "\n");
         *line = *text;
-        *n = MIN(length, strcspn(*text, "#"));
+        *n = strcspn(*text, "#\n");
         *text += length + ((*text)[length] ? 1 : 0);
         return true;
 }
@@ -56,7 +58,7 @@ static bool next_word(const char **line, size_t *n, const char **word, size_t *n
         *line += blanks;
         *n -= blanks;
         *word = *line;
-        *n_word = MIN(strcspn(*line, BLANKS), *n);
+        *n_word = MIN(strcspn(*line, BLANKS "\n"), *n);
         *line += *n_word;
         *n -= *n_word;
         return *n_word > 0;
@@ -80,15 +82,16 @@ int hostname_read(const char *text, char **ret) {
 
 /* Of those that no installer writes. What is no address does not count: the C library passes over such a line. */
 static bool address_is_own(const char *s, size_t n) {
-        char text[INET6_ADDRSTRLEN];
+        char text[INET6_ADDRSTRLEN + IF_NAMESIZE];
         struct in6_addr v6;
         struct in_addr v4;
 
-        n = MIN(n, strcspn(s, "%"));
         if (n >= sizeof(text))
                 return false;
         memcpy(text, s, n);
         text[n] = '\0';
+        /* A zone. */
+        text[strcspn(text, "%")] = '\0';
 
         if (inet_pton(AF_INET, text, &v4) == 1)
                 return (ntohl(v4.s_addr) >> 24) != 127;

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fd-util.h"
 #include "password.h"
 #include "poll-util.h"
 #include "random-util.h"
 #include "string-util.h"
 
-#define WAIT_USEC (10 * USEC_PER_SEC)
 #define SALT_SIZE 16U
 
 /* Without those that a person mixes up: 56 of them, so 16 are 92 bits. */
@@ -33,7 +33,7 @@ static int secret_bytes(void *p, size_t n) {
         fd = open("/dev/random", O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return -errno;
-        (void) poll_readable(fd, now_usec() + WAIT_USEC);
+        (void) poll_readable(fd, now_usec() + PASSWORD_WAIT_USEC);
 
         r = random_bytes(p, n);
         return r == -EAGAIN ? -ETIMEDOUT : r;

@@ -6,12 +6,10 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "fileio.h"
 #include "root-source.h"
 #include "string-util.h"
-
-#define MOUNTINFO_MAX (1U << 20)
-#define FDINFO_MAX 4096U
 
 /* The number of the mount in mountinfo. Device numbers are not enough: btrfs has some of its own. */
 static int mount_id(int fd, char **ret) {
@@ -22,7 +20,7 @@ static int mount_id(int fd, char **ret) {
         r = asprintf_to(&path, "/proc/self/fdinfo/%d", fd);
         if (r < 0)
                 return r;
-        r = read_file(path, FDINFO_MAX, &text, NULL);
+        r = read_file(path, PROC_FDINFO_MAX, &text, NULL);
         if (r < 0)
                 return r;
         p = strstr(text, "mnt_id:");
@@ -67,7 +65,7 @@ int root_is_partitioned(int root_fd) {
         r = mount_id(root_fd, &id);
         if (r < 0)
                 return r;
-        r = read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &mountinfo, NULL);
+        r = read_file("/proc/self/mountinfo", ROOT_MOUNTINFO_MAX, &mountinfo, NULL);
         if (r < 0)
                 return r;
         r = mount_source(mountinfo, id, &source);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "bounds.h"
 #include "log.h"
 #include "root-device.h"
 #include "root-find.h"
@@ -10,16 +11,6 @@
 #include "string-util.h"
 
 #define ADVICE "set root= on the command line or as a server tag"
-
-/* For everything after the disk is there: reading a table again, starting lvm. Together with the wait for the disk it
- * is less than the time limit of the unit. */
-#define FIND_USEC (20 * USEC_PER_SEC)
-/* Between two tries to activate a volume whose disk may not be there yet. */
-#define ACTIVATE_USEC (2 * USEC_PER_SEC)
-/* What is in the clear on a disk that is there has its name by then. */
-#define CLEAR_USEC (5 * USEC_PER_SEC)
-/* Disk, partition, logical volume; one step more is that into what is encrypted. */
-#define STEPS_MAX 2U
 
 static int log_missing(const char *path, const char *shown, unsigned timeout, int r) {
         switch (r) {
@@ -43,12 +34,12 @@ static int wait_for_volume(const char *path, const char *shown, const RootVolume
                 usec_t now;
                 int r;
 
-                r = root_volume_activate(v, now_usec() + FIND_USEC, &reason);
+                r = root_volume_activate(v, now_usec() + ROOT_FIND_USEC, &reason);
                 if (r == -ENOMEM)
                         return log_oom();
 
                 now = now_usec();
-                if (root_device_wait(path, MIN(deadline, now + ACTIVATE_USEC)) >= 0)
+                if (root_device_wait(path, MIN(deadline, now + ROOT_ACTIVATE_USEC)) >= 0)
                         return 0;
                 /* Below mapper/ it may be something else than a volume. */
                 if (now_usec() >= deadline || (r == -ENOENT && !startswith(path, "/dev/mapper/")))
@@ -210,7 +201,7 @@ static int find_encrypted(const char *disk, char **ret, RootProbe *ret_probe) {
                 _cleanup_(root_probe_done) RootProbe inside = {};
                 _cleanup_free_ char *path = NULL;
 
-                r = root_device_partition(disk, p->number, now_usec() + ACTIVATE_USEC, &path);
+                r = root_device_partition(disk, p->number, now_usec() + ROOT_ACTIVATE_USEC, &path);
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0 || root_probe(path, &inside) < 0 || inside.content != ROOT_CONTENT_LUKS)
@@ -248,7 +239,7 @@ static int unlock_volume(const char *volume, const char *source, const char *sho
         if (r < 0)
                 return log_oom();
         if (r == 0 && root_probe(mapping, &inside) >= 0 && inside.content == ROOT_CONTENT_LVM) {
-                r = take_volume(mapping, now_usec() + FIND_USEC, &below);
+                r = take_volume(mapping, now_usec() + ROOT_FIND_USEC, &below);
                 if (r < 0)
                         return r;
         }
@@ -258,7 +249,7 @@ static int unlock_volume(const char *volume, const char *source, const char *sho
 
 /* Returns 1 if something was unlocked for it. */
 static int wait_or_unlock(const char *path, const char *shown, const char *volume, usec_t deadline, unsigned timeout) {
-        usec_t early = MIN(deadline, now_usec() + CLEAR_USEC);
+        usec_t early = MIN(deadline, now_usec() + ROOT_CLEAR_USEC);
         int r, unlocked = 0;
 
         if (!isempty(volume) && !is_there(path, early)) {
@@ -267,7 +258,7 @@ static int wait_or_unlock(const char *path, const char *shown, const char *volum
                         return unlocked;
                 /* However long that took. */
                 if (unlocked > 0)
-                        deadline = MAX(deadline, now_usec() + FIND_USEC);
+                        deadline = MAX(deadline, now_usec() + ROOT_FIND_USEC);
         }
 
         r = wait_for_device(path, shown, deadline, timeout);
@@ -311,7 +302,7 @@ static int walk_begin(RootWalk *w) {
                 return r;
 
         w->unlocked = r > 0;
-        w->deadline = now_usec() + FIND_USEC;
+        w->deadline = now_usec() + ROOT_FIND_USEC;
         return 0;
 }
 
@@ -332,14 +323,14 @@ static int walk_unlock(RootWalk *w, const RootProbe *probe, char **ret) {
                 return -EKEYREJECTED;
 
         w->unlocked = true;
-        w->deadline = now_usec() + FIND_USEC;
+        w->deadline = now_usec() + ROOT_FIND_USEC;
         return 0;
 }
 
 /* One step down from a device with this on it. Returns 1 and the device below it, to be freed; 0 if there is none, so that the root
  * is here. */
 static int walk_down(RootWalk *w, const RootProbe *probe, char **ret) {
-        bool may_step = w->steps < STEPS_MAX;
+        bool may_step = w->steps < ROOT_STEPS_MAX;
         int r;
 
         if (may_step && probe->content == ROOT_CONTENT_TABLE && root_device_is_disk(w->path)) {

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "log.h"
 #include "main-func.h"
 #include "program-options.h"
@@ -18,9 +19,6 @@
 #include "root-mount.h"
 #include "root-probe.h"
 #include "string-util.h"
-
-/* Partitions that are tried beside the first. */
-#define SKIP_MAX 8U
 
 static const char *arg_type = NULL;
 static const char *arg_options = NULL;
@@ -190,7 +188,7 @@ static int run(int argc, char *argv[]) {
         search = (RootSearch) { .source = arg_source, .volume = arg_volume, .timeout = arg_timeout };
         /* Of a disk with partitions the first that comes into question may be that of /boot, as where the root is on LVM. */
         r = find_and_mount(&search, 0, &strange);
-        for (unsigned skip = 1; r > 0 && skip <= SKIP_MAX; skip++) {
+        for (unsigned skip = 1; r > 0 && skip <= ROOT_SKIP_MAX; skip++) {
                 r = find_and_mount(&search, skip, &strange);
                 /* There is no other, or it cannot be had: then it is this one. But who was asked for a passphrase has meant the other. */
                 if (r < 0 && r != -EKEYREJECTED && path_is_mount_point(arg_target) > 0)

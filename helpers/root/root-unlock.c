@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "notify.h"
@@ -17,7 +18,6 @@
 
 #define UNIT "scaleway-unlock.service"
 #define PLAIN_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/+-.:@_"
-#define MAPPING_USEC (20 * USEC_PER_SEC)
 
 extern char **environ;
 
@@ -133,7 +133,7 @@ int root_unlock(const char *path, const char *shown, const RootProbe *probe, con
         r = asprintf_to(&mapping, "/dev/mapper/%s", name);
         if (r < 0)
                 return log_oom();
-        r = root_device_wait(mapping, now_usec() + MAPPING_USEC);
+        r = root_device_wait(mapping, now_usec() + ROOT_MAPPING_USEC);
         if (r < 0)
                 return log_error_errno(r, "'%s' is unlocked, but '%s' did not appear.", shown, mapping);
 

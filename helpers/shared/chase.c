@@ -8,16 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "chase.h"
 #include "fd-util.h"
 #include "string-util.h"
 
-#define SYMLINKS_MAX 40U /* path_resolution(7) */
-#define DEPTH_MAX 64U
-
 /* The directories from the root down to where we are: ".." is going back on this list, never openat(fd, ".."). */
 typedef struct Trail {
-        int fds[DEPTH_MAX];
+        int fds[CHASE_DEPTH_MAX];
         size_t n;
 } Trail;
 
@@ -107,7 +105,7 @@ int chase_by_component(int root_fd, const char *path) {
                         continue;
                 }
 
-                if (trail.n >= DEPTH_MAX)
+                if (trail.n >= CHASE_DEPTH_MAX)
                         return -ENAMETOOLONG;
                 trail.fds[trail.n++] = TAKE_FD(fd);
         }

@@ -3,10 +3,8 @@
 
 #include <stdio.h>
 
+#include "bounds.h"
 #include "macro.h"
-
-/* Longest value of a line, bytes: longer than any kernel command line (COMMAND_LINE_SIZE is at most 4096). */
-#define CONSOLE_VALUE_MAX 4096U
 
 /* Writes ">>> Label: value" and a newline. The value is made printable(). A NULL or empty value writes nothing.
  * Returns 0 or -ENOMEM; a write error stays in f, see console_flush(). */

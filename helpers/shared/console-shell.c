@@ -9,15 +9,13 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "console-shell.h"
 #include "fd-util.h"
 #include "parse-util.h"
 #include "poll-util.h"
 #include "proc-cmdline.h"
 #include "string-util.h"
-
-#define DRAIN_SEC 2
-#define HANG_UP_USEC (2 * USEC_PER_SEC)
 
 /* What the shell reacts to and this program has to outlive: the keys of the terminal, and its hang-up. */
 static const int ignored_signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE };
@@ -94,7 +92,7 @@ void console_drain(void) {
 
         /* No SA_RESTART: somebody may have typed ^S. */
         (void) sigaction(SIGALRM, &interrupt, &old);
-        (void) alarm(DRAIN_SEC);
+        (void) alarm(CONSOLE_DRAIN_SEC);
         (void) tcdrain(STDOUT_FILENO);
         (void) alarm(0);
         (void) sigaction(SIGALRM, &old, NULL);
@@ -179,7 +177,7 @@ static void hang_up(pid_t pid, int pid_fd) {
         signal_foreground(pid, SIGHUP);
         (void) kill(-pid, SIGHUP);
         (void) kill(-pid, SIGCONT);
-        if (poll_readable(pid_fd, now_usec() + HANG_UP_USEC))
+        if (poll_readable(pid_fd, now_usec() + CONSOLE_HANG_UP_USEC))
                 return;
 
         signal_foreground(pid, SIGKILL);

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "parse-util.h"
 #include "string-util.h"
 
-#define HOST_MAX 253U   /* RFC 1035: a name in text form */
-#define DEVICE_MAX 255U /* far more than any name below /dev */
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static int hex_digit(char c) {
@@ -60,7 +59,7 @@ static int parse_ipv6(const char *s, size_t n, char **ret) {
         const char *zone;
         int r;
 
-        r = percent_decode(s, n, HOST_MAX, &host);
+        r = percent_decode(s, n, HOST_TEXT_MAX, &host);
         if (r < 0)
                 return r;
 
@@ -97,7 +96,7 @@ static int parse_authority(const char *s, size_t n, char **ret_host, uint16_t *r
                 n_host = MIN(strspn(s, ALNUM "-._"), n);
                 if (n_host == 0)
                         return -EINVAL;
-                if (n_host > HOST_MAX)
+                if (n_host > HOST_TEXT_MAX)
                         return -ENAMETOOLONG;
                 host = strndup(s, n_host);
                 if (!host)
@@ -158,7 +157,7 @@ static int parse_device(const char *s, ExportUri *ret) {
 
         if (!startswith(s, "dev/") || s[strspn(s, ALNUM "-_.:+/")] != '\0')
                 return -EINVAL;
-        if (strlen(s) > DEVICE_MAX)
+        if (strlen(s) > EXPORT_DEVICE_MAX)
                 return -ENAMETOOLONG;
 
         for (const char *p = s; p; p = strchr(p, '/')) {

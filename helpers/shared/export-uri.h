@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 typedef enum ExportUriScheme {
@@ -11,7 +12,6 @@ typedef enum ExportUriScheme {
 } ExportUriScheme;
 
 #define NBD_PORT_DEFAULT 10809     /* NBD URI specification */
-#define NBD_EXPORT_NAME_MAX 4096U  /* NBD protocol: a string is at most 4096 bytes */
 
 typedef struct ExportUri {
         ExportUriScheme scheme;

@@ -4,12 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bounds.h"
 #include "http-answer.h"
 #include "parse-util.h"
 #include "string-util.h"
-
-/* Heads, lines between chunks, trailers, all together. */
-#define OUTSIDE_MAX (64U << 10)
 
 enum {
         STATE_STATUS, /* lines: of the head, */
@@ -169,7 +167,7 @@ static ssize_t feed_line(HttpAnswer *a, const char *data, size_t n) {
         if (memchr(data, '\0', k))
                 return -EPROTO;
         a->n_outside += k + !!newline;
-        if (a->n_outside > OUTSIDE_MAX)
+        if (a->n_outside > HTTP_OUTSIDE_MAX)
                 return -EPROTO;
 
         if (a->n_line < sizeof(a->line) - 1) {

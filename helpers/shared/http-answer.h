@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* One HTTP/1 answer, read as it comes, for a client without libcurl. The server is not trusted: the bytes that are no part of the body
  * are bounded, a body is refused as soon as its length is known to be more than max_size, and whatever follows the answer is not
  * looked at. Fields that are not needed are passed over. */
-
-#define HTTP_FIELD_MAX 64U
 
 typedef struct HttpAnswer {
         size_t max_size; /* of the body; set by the caller, the rest is zero before the first byte */

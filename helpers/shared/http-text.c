@@ -31,6 +31,7 @@ const char *http_strerror(int error) {
                 { ETIMEDOUT,       "time-out"                                      },
                 { ECONNRESET,      "connection ended before the answer"            },
                 { ENXIO,           "host name does not resolve"                    },
+                { EKEYREJECTED,    "certificate is not accepted"                   },
                 { EFBIG,           "answer too large"                              },
                 { EPROTO,          "answer is not HTTP"                            },
                 { EADDRINUSE,      "no free source port"                           },
@@ -211,7 +212,7 @@ usec_t http_parse_retry_after(const char *value, const char *date) {
 
 bool http_may_retry(int error, unsigned status) {
         if (error < 0)
-                return error != -EINVAL && error != -EPROTONOSUPPORT && error != -EACCES && error != -ENOMEM;
+                return error != -EINVAL && error != -EPROTONOSUPPORT && error != -EKEYREJECTED && error != -EACCES && error != -ENOMEM;
 
         return status == 408 || status == 425 || status == 429 || status / 100 == 5;
 }

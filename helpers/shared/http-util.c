@@ -7,18 +7,10 @@
 #include <strings.h>
 #include <time.h>
 
+#include "bounds.h"
 #include "http-util.h"
 #include "parse-util.h"
 #include "string-util.h"
-
-/* An answer that comes more slowly than this, measured over this time, is given up. */
-#define SLOW_BYTES_PER_SECOND 64L
-#define SLOW_SECONDS 5L
-/* libcurl bounds a header line, not their number. */
-#define HEADERS_SIZE_MAX (64U << 10)
-/* Right after a change of the network others follow (address, then route), and a connection that is as young as this
- * knows them. */
-#define WAKE_AFTER (300 * USEC_PER_MSEC)
 
 typedef struct Transfer {
         const HttpRequest *request;
@@ -97,7 +89,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata) {
         Transfer *t = userdata;
 
         n *= size;
-        if (n > HEADERS_SIZE_MAX - t->n_headers) {
+        if (n > HTTP_HEADERS_MAX - t->n_headers) {
                 t->headers_too_large = true;
                 return 0;
         }
@@ -148,8 +140,8 @@ static int set_limits(Transfer *t) {
 
         if (curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(q->connect_timeout, HTTP_CONNECT_TIMEOUT)) ||
             curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, milliseconds(q->timeout, HTTP_TIMEOUT)) ||
-            curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_PER_SECOND) ||
-            curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS) ||
+            curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, HTTP_SLOW_BYTES_PER_SECOND) ||
+            curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, HTTP_SLOW_SECONDS) ||
             curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) q->max_size))
                 return -EIO;
         if (q->local_port > 0 &&
@@ -160,14 +152,17 @@ static int set_limits(Transfer *t) {
         return 0;
 }
 
-/* The libcurl of the lean image is built without TLS, and refuses a list with a protocol that it does not know. */
-static bool allow_protocols(CURL *c) {
+/* The libcurl of the lean image is built without TLS, and refuses a list with a protocol that it does not know. Where it has TLS, it
+ * checks certificate and name by itself, but leaves the version to the settings of the TLS library. */
+static bool set_protocols(CURL *c) {
         CURLcode r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 
         if (r == CURLE_UNSUPPORTED_PROTOCOL)
-                r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http");
+                return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK;
 
-        return r == CURLE_OK;
+        return r == CURLE_OK && curl_easy_setopt(c, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
 }
 
 static int transfer_start(Transfer *t, CURLM *multi) {
@@ -180,7 +175,7 @@ static int transfer_start(Transfer *t, CURLM *multi) {
         if (curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) ||
             curl_easy_setopt(t->easy, CURLOPT_URL, t->request->url) ||
             curl_easy_setopt(t->easy, CURLOPT_DEFAULT_PROTOCOL, "http") ||
-            !allow_protocols(t->easy) ||
+            !set_protocols(t->easy) ||
             curl_easy_setopt(t->easy, CURLOPT_PROXY, "") ||
             curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*") ||
             curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L) ||
@@ -231,6 +226,8 @@ static int transfer_error(const Transfer *t, CURLcode code) {
         case CURLE_GOT_NOTHING:
         case CURLE_PARTIAL_FILE:
                 return -ECONNRESET;
+        case CURLE_PEER_FAILED_VERIFICATION:
+                return -EKEYREJECTED;
         case CURLE_FILESIZE_EXCEEDED:
                 return -EFBIG;
         case CURLE_WRITE_ERROR:
@@ -374,8 +371,8 @@ static int race_wait(Race *race) {
 
         if (race->n_started < race->n)
                 until = MIN(until, race->next_start);
-        if (watch && now < race->begin + WAKE_AFTER) {
-                until = MIN(until, race->begin + WAKE_AFTER);
+        if (watch && now < race->begin + HTTP_WAKE_AFTER) {
+                until = MIN(until, race->begin + HTTP_WAKE_AFTER);
                 watch = false;
         }
 

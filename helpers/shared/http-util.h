@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 #include "time-util.h"
 
 /* A small layer above libcurl: http and https only, no proxy, no redirects, no signals, and for every request a limit
  * on its time (connecting, standing still, in total) and on what it may keep in memory. One connection for one request,
  * and an answer is at its end when its Content-Length is, whether or not the server closes. */
-
-#define HTTP_CONNECT_TIMEOUT (5 * USEC_PER_SEC)
-#define HTTP_TIMEOUT (15 * USEC_PER_SEC)
-#define HTTP_RETRY_AFTER_MAX (60 * USEC_PER_SEC)
-#define HTTP_RACE_MAX 4U
-/* RFC 8305, section 5: the recommended pause before the next address is tried as well. */
-#define HTTP_HEAD_START (250 * USEC_PER_MSEC)
 
 typedef struct HttpRequest {
         const char *method;       /* NULL is GET */
@@ -47,6 +41,7 @@ _must_check_ int http_init(void);
  * -ETIMEDOUT    any of the time limits, and an answer that drips
  * -ECONNRESET   the connection ended before the answer did
  * -ENXIO        the host's name does not resolve
+ * -EKEYREJECTED the server's certificate is not accepted
  * -EFBIG        the body is larger than max_size
  * -EPROTO       what came is not HTTP
  * -EADDRINUSE   every port of the range is taken; -EACCES if it may not be bound

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "metadata-flatten.h"
 #include "metadata-internal.h"
 #include "metadata.h"
@@ -16,8 +17,6 @@
 /* What the service leaves unquoted: the set of Python 2's pipes.quote(). */
 #define BARE UPPER LOWER DIGITS "@%_+=:,./-"
 #define KEY_CHARACTERS UPPER LOWER DIGITS "_"
-/* The longest key seen is "dynamic_ip_required". */
-#define KEY_MAX 64U
 
 static const char quoted_quote[] = "'\"'\"'";
 
@@ -88,7 +87,7 @@ static int add_quoted(Flattening *f, const char *name, const char *value) {
 static bool key_is_usable(const char *key, bool top) {
         size_t n = strlen(key);
 
-        return n > 0 && n <= KEY_MAX && strspn(key, KEY_CHARACTERS) == n && !(top && strchr(DIGITS, key[0]));
+        return n > 0 && n <= METADATA_KEY_MAX && strspn(key, KEY_CHARACTERS) == n && !(top && strchr(DIGITS, key[0]));
 }
 
 /* In ASCII, whatever the locale. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* The text form of the metadata: writing it is metadata_flatten() in metadata.h, reading it is here. It is a sequence
  * of entries KEY=value, each ended by a newline. A value is bare, or quoted for a shell: '…', with ' inside written as
  * '"'"'. A quoted value may contain newlines. */
-
-/* A text larger than this is not produced, however long the names that a document repeats in every line. */
-#define METADATA_TEXT_MAX (4U << 20)
 
 typedef struct MetadataEntry {
         const char *text; /* begins at the key; not NUL-terminated */

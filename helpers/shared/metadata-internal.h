@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "bounds.h"
 #include "macro.h"
 #include "metadata.h"
 
@@ -13,6 +14,3 @@ struct Metadata {
         size_t n_tags;
 };
 
-/* A value costs jansson up to 300 bytes and the text form at least one line, a byte of JSON can be half a value: this,
- * not the size of the document, is what bounds memory. The largest real document has some 400. */
-#define METADATA_VALUES_MAX 65536U

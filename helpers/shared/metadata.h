@@ -2,17 +2,11 @@
 #pragma once
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "macro.h"
 
 /* The document that GET /conf?format=json answers: who this server is. */
 typedef struct Metadata Metadata;
-
-/* More than any server has: 16 volumes, a few keys, some tens of tags. A larger body is refused before it is read to its end. */
-#define METADATA_SIZE_MAX (1U << 20)
-#define METADATA_DEPTH_MAX 16U
-#define METADATA_TAGS_MAX 512U
-#define METADATA_VOLUMES_MAX 16U
-#define METADATA_SSH_KEYS_MAX 512U
 
 typedef struct MetadataVolume {
         const char *id;         /* NULL if the document has none or it is not a string */

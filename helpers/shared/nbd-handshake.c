@@ -11,13 +11,11 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "bounds.h"
 #include "nbd-handshake-internal.h"
 #include "nbd-protocol.h"
 #include "string-util.h"
 #include "tcp-connect.h"
-
-#define WATCHDOG_STACK_SIZE (128U << 10)
-#define REASON_MAX 200U /* bytes of a reason that may come from a server: one console line */
 
 int handshake_fail(char **ret_reason, int error, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
@@ -30,7 +28,7 @@ int handshake_fail(char **ret_reason, int error, const char *format, ...) {
         if (k < 0)
                 text = NULL;
 
-        free_and_replace_str(ret_reason, text ? printable(text, REASON_MAX) : NULL);
+        free_and_replace_str(ret_reason, text ? printable(text, NBD_HANDSHAKE_REASON_MAX) : NULL);
         return error;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "fd-util.h"
 #include "time-util.h"
@@ -11,9 +12,6 @@
  * On failure they return a negative errno and, in *ret_reason (never NULL as a pointer, to be freed, holds NULL if
  * memory is short), a text that completes "Cannot attach nbd0 to 'nbd://...': ". It may quote what the server sent, but
  * only printable. */
-
-/* Longest time for the TCP connection, and again for the handshake, of one try. */
-#define NBD_TRY_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
 typedef struct NbdExport {
         int fd;                        /* blocking, CLOEXEC */

@@ -6,10 +6,9 @@
 #include <sys/time.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "nbd-netlink.h"
 #include "string-util.h"
-
-#define ANSWER_TIMEOUT_SEC 10
 
 struct NbdNetlink {
         struct mnl_socket *socket;
@@ -243,7 +242,7 @@ static int on_status(const struct nlmsghdr *m, void *userdata) {
 }
 
 int nbd_netlink_open(NbdNetlink **ret) {
-        struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_SEC };
+        struct timeval timeout = { .tv_sec = NBD_ANSWER_TIMEOUT_SEC };
         NbdNetlink *n;
         int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* The kernel's NBD driver through generic netlink: <linux/nbd-netlink.h>, drivers/block/nbd.c. The ioctl interface is
@@ -8,9 +9,6 @@
  * shutdown. */
 
 typedef struct NbdNetlink NbdNetlink;
-
-#define NBD_MESSAGE_MAX 8192U
-#define NBD_IDENTIFIER_MAX 255U /* bytes; no limit of the kernel, but it shows it in one page of sysfs */
 
 typedef struct NbdConnection {
         unsigned index;         /* N of /dev/nbdN */

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "network-path.h"
 #include "parse-util.h"
 #include "rtnl-internal.h"
 #include "string-util.h"
 
-#define MASTERS_MAX 4U
 /* Metrics of the route to the peer alone: smaller than any that others give, IPv6 has no 0. */
 #define METRIC_IPV4 0U
 #define METRIC_IPV6 1U

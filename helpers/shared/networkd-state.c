@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "networkd-state.h"
 #include "paths.h"
 #include "string-util.h"
 
 #define RUN_NETWORKD_STATE "systemd/netif/state"
-#define STATE_MAX (64U * 1024U)
 
 int networkd_state_read(char **ret) {
         _cleanup_free_ char *path = NULL;
@@ -17,7 +17,7 @@ int networkd_state_read(char **ret) {
         if (r < 0)
                 return r;
 
-        return read_file(path, STATE_MAX, ret, NULL);
+        return read_file(path, NETWORKD_STATE_MAX, ret, NULL);
 }
 
 int networkd_state_value(const char *state, const char *key, char **ret) {

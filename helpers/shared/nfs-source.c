@@ -2,11 +2,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "bounds.h"
 #include "nfs-source.h"
 #include "string-util.h"
 
-#define HOST_MAX 253U  /* RFC 1035: a name in text form */
-#define EXPORT_MAX 1024U /* MNTPATHLEN of RFC 1813 */
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 /* An IPv6 address, perhaps with a zone: fe80::1%eth0 */
@@ -43,7 +42,7 @@ static int parse_host(const char *s, char **ret, const char **ret_end) {
                 end = s + strspn(s, ALNUM "-._");
                 if (end == s || s[0] == '-' || *end != ':')
                         return -EINVAL;
-                if ((size_t) (end - s) > HOST_MAX)
+                if ((size_t) (end - s) > HOST_TEXT_MAX)
                         return -ENAMETOOLONG;
                 host = strndup(s, (size_t) (end - s));
                 if (!host)
@@ -72,7 +71,7 @@ int nfs_source_parse(const char *s, NfsSource *ret) {
         if (s[0] != '/')
                 return -EINVAL;
         size = strcspn(s, ",");
-        if (size > EXPORT_MAX)
+        if (size > NFS_EXPORT_MAX)
                 return -ENAMETOOLONG;
         n.path = strndup(s, size);
         n.options = strdup(s + size + (s[size] == ','));

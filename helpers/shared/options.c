@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 
+#include "bounds.h"
 #include "export-uri.h"
 #include "mask.h"
 #include "nfs-source.h"
@@ -12,7 +13,6 @@
 #include "string-util.h"
 
 #define METADATA_LOCAL "metadata.local"
-#define SHOWN_MAX 200U /* of a value, in a message or a comment */
 #define DIGITS "0123456789"
 #define ALNUM DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -28,15 +28,6 @@ struct Options {
         OptionProblem problems[2 * _OPTION_MAX];
         size_t n_problems;
 };
-
-static bool has_control_characters(const char *s) {
-        for (const unsigned char *p = (const unsigned char *) s; *p; p++)
-                /* C0 and DEL, and the C1 controls, in UTF-8. */
-                if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
-                        return true;
-
-        return false;
-}
 
 static bool only_has(const char *s, const char *allowed) {
         return s[strspn(s, allowed)] == '\0';
@@ -445,7 +436,7 @@ bool options_is_spoilt(const Options *o, OptionId id) {
 static char *shown(const char *value) {
         _cleanup_free_ char *masked = NULL;
 
-        return mask_word(value, &masked) < 0 ? NULL : printable(masked, SHOWN_MAX);
+        return mask_word(value, &masked) < 0 ? NULL : printable(masked, OPTION_SHOWN_MAX);
 }
 
 int options_describe_problem(const Options *o, const OptionProblem *p, char **ret) {

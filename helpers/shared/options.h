@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "metadata.h"
 #include "option-table.h"
 
@@ -10,9 +11,6 @@
  * metadata.local in a value becomes the address of the metadata service, in brackets if it is IPv6 and stands where
  * a URL or HOST:PATH has its host. */
 typedef struct Options Options;
-
-/* Longer values are bad ones: more than a path, a URL or a command line has. */
-#define OPTION_VALUE_MAX 4096U
 
 typedef enum OptionOrigin {
         ORIGIN_DEFAULT,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "parse-util.h"
@@ -11,10 +12,6 @@
 #include "random-util.h"
 #include "string-util.h"
 
-#define CONNECT_TIMEOUT (3 * USEC_PER_SEC)
-#define ADDRESS_FILE_MAX 256U
-/* Without a Retry-After: asking five times a second is what brought the 429. */
-#define BUSY_PAUSE (1 * USEC_PER_SEC)
 /* Below 1024 the service takes us for root. The upper ones are hardly used for anything else; bindresvport(3) begins
  * there, too. */
 #define PRIVILEGED_FIRST 600U
@@ -112,7 +109,7 @@ static int try_host(const Platform *p, size_t i, const Retry *retry, const Platf
                 .body = request->body,
                 .body_size = request->body_size,
                 .max_size = PLATFORM_ANSWER_MAX,
-                .connect_timeout = retry_limit(retry, CONNECT_TIMEOUT),
+                .connect_timeout = retry_limit(retry, PLATFORM_CONNECT_TIMEOUT),
                 .timeout = retry_limit(retry, HTTP_TIMEOUT),
                 .local_port = request->privileged ? random_privileged_port() : 0,
                 .local_port_last = PRIVILEGED_LAST,
@@ -168,7 +165,7 @@ int platform_request(const Platform *p, Retry *retry, const PlatformRequest *req
                         log_debug("A try failed: HTTP status %u (%s).", response.status,
                                   http_status_string(response.status));
 
-                pause = response.status == 429 ? MAX(response.retry_after, BUSY_PAUSE) : response.retry_after;
+                pause = response.status == 429 ? MAX(response.retry_after, PLATFORM_BUSY_PAUSE) : response.retry_after;
                 if (!retry_wait(retry, pause)) {
                         if (r >= 0)
                                 *ret = response;

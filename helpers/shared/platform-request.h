@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "http-util.h"
 #include "retry.h"
-
-/* A longer answer is -EFBIG. */
-#define PLATFORM_ANSWER_MAX (1U << 20)
 
 /* Where the metadata service is: one address, or the IPv4 and the IPv6 one, which are then tried in turn. */
 typedef struct Platform {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
-
-/* No kernel has a longer one (COMMAND_LINE_SIZE is at most 4096), but a test seam may. */
-#define PROC_CMDLINE_MAX (64U * 1024U)
 
 /* Splits n bytes of a command line into words at blanks, as systemd does it: quotes, double or single, may begin and
  * end anywhere in a word and are taken away, a backslash is a byte like any other, and a quote that is not closed

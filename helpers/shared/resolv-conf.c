@@ -5,12 +5,10 @@
 #include <net/if.h>
 #include <stdio.h>
 
+#include "bounds.h"
 #include "networkd-state.h"
 #include "resolv-conf.h"
 #include "string-util.h"
-
-#define WORDS_MAX 32U /* servers of all NICs; what comes after is not looked at */
-#define DOMAIN_LENGTH_MAX 253U /* RFC 1035, section 2.3.4, without the dot at the end */
 
 static bool interface_is_valid(const char *s) {
         size_t n = strlen(s);
@@ -71,7 +69,7 @@ static int next_word(const char **p, char **ret) {
 }
 
 typedef struct Words {
-        char *words[WORDS_MAX];
+        char *words[RESOLV_CONF_WORDS_MAX];
         size_t n;
 } Words;
 
@@ -90,7 +88,7 @@ static bool words_have(const Words *w, const char *word) {
 
 /* The first words of the list that are valid, each once. A name of the server behind '#' is cut off. */
 static int read_words(const char *list, bool (*is_valid)(const char *word), size_t max, Words *ret) {
-        while (ret->n < MIN(max, (size_t) WORDS_MAX)) {
+        while (ret->n < MIN(max, (size_t) RESOLV_CONF_WORDS_MAX)) {
                 _cleanup_free_ char *word = NULL;
                 int r;
 
@@ -155,7 +153,7 @@ int resolv_conf_make(const char *servers, const char *domains, char **ret) {
 
         assert(ret);
 
-        r = read_words(servers ?: "", nameserver_is_valid, WORDS_MAX, &all);
+        r = read_words(servers ?: "", nameserver_is_valid, RESOLV_CONF_WORDS_MAX, &all);
         if (r < 0)
                 return r;
         if (all.n == 0)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
-
-/* Limits of the C library's resolver, resolv.conf(5). */
-#define RESOLV_CONF_SERVERS_MAX 3U
-#define RESOLV_CONF_DOMAINS_MAX 6U
 
 /* True if s is an IPv4 or IPv6 address, the latter perhaps with %INTERFACE: what a nameserver line may hold. */
 bool nameserver_is_valid(const char *s);

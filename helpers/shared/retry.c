@@ -4,17 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "poll-util.h"
 #include "random-util.h"
 #include "retry.h"
-
-#define PAUSE_MIN (200 * USEC_PER_MSEC)
-#define PAUSE_MAX (5 * USEC_PER_SEC)
-/* Changes come in bursts (link, address, routes); tries are at least this far apart. */
-#define BURST (50 * USEC_PER_MSEC)
-/* What a last try gets at the end. */
-#define LAST_TRY (2 * USEC_PER_SEC)
 
 static int open_rtnetlink(void) {
         struct sockaddr_nl address = {
@@ -40,7 +34,7 @@ void retry_init(Retry *r, usec_t timeout) {
         /* Without the socket there are only the pauses. */
         *r = (Retry) {
                 .deadline = now + timeout,
-                .pause = PAUSE_MIN,
+                .pause = RETRY_PAUSE_MIN,
                 .resumed = now,
                 .fd = open_rtnetlink(),
         };
@@ -75,7 +69,7 @@ static usec_t with_jitter(usec_t pause) {
 /* A pause that does not fit is cut, so that one last try does: in a boot that is worth more than none. But one that the
  * server has asked for, and was given before, is not cut: that try would only be refused again. */
 static bool fit_pause(Retry *r, usec_t *pause, usec_t at_least, usec_t left) {
-        usec_t last_try = MIN(LAST_TRY, left / 2);
+        usec_t last_try = MIN(RETRY_LAST_TRY, left / 2);
 
         if (*pause + last_try < left)
                 return true;
@@ -100,7 +94,7 @@ bool retry_wait(Retry *r, usec_t at_least) {
                 return false;
 
         pause = MAX(with_jitter(r->pause), at_least);
-        r->pause = MIN(r->pause * 2, PAUSE_MAX);
+        r->pause = MIN(r->pause * 2, RETRY_PAUSE_MAX);
         if (!fit_pause(r, &pause, at_least, left))
                 return false;
         r->asked |= at_least > 0;
@@ -110,10 +104,10 @@ bool retry_wait(Retry *r, usec_t at_least) {
         else if (poll_readable(r->fd, now_usec() + pause)) {
                 usec_t now = now_usec();
 
-                if (now < r->resumed + BURST)
-                        sleep_usec(r->resumed + BURST - now);
+                if (now < r->resumed + RETRY_BURST)
+                        sleep_usec(r->resumed + RETRY_BURST - now);
                 drain(r->fd);
-                r->pause = PAUSE_MIN;
+                r->pause = RETRY_PAUSE_MIN;
                 r->last = false;
         }
 

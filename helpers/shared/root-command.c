@@ -8,14 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "poll-util.h"
 #include "root-command.h"
 #include "string-util.h"
-
-#define OUTPUT_MAX 65536U /* bytes of each stream that are kept */
-#define MESSAGE_MAX 300U
-#define POLL_USEC (20 * USEC_PER_SEC)
 
 typedef struct Stream {
         int fd; /* ours, to read from; -EBADF after its end */
@@ -31,10 +28,10 @@ static void stream_done(Stream *s) {
 /* Reads what is there; what does not fit is thrown away, so that the program does not wait for us. */
 static void stream_read(Stream *s) {
         char dropped[4096];
-        bool full = s->size >= OUTPUT_MAX;
+        bool full = s->size >= COMMAND_OUTPUT_MAX;
         ssize_t n;
 
-        n = full ? read(s->fd, dropped, sizeof(dropped)) : read(s->fd, s->text + s->size, OUTPUT_MAX - s->size);
+        n = full ? read(s->fd, dropped, sizeof(dropped)) : read(s->fd, s->text + s->size, COMMAND_OUTPUT_MAX - s->size);
         if (n > 0 && !full)
                 s->size += (size_t) n;
         else if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
@@ -45,7 +42,7 @@ static void stream_read(Stream *s) {
 static int stream_open(Stream *s, int *ret_theirs) {
         int fds[2];
 
-        s->text = malloc(OUTPUT_MAX + 1);
+        s->text = malloc(COMMAND_OUTPUT_MAX + 1);
         if (!s->text)
                 return -ENOMEM;
         if (pipe2(fds, O_CLOEXEC) < 0)
@@ -64,7 +61,7 @@ static bool begin_wait(usec_t deadline, void (*on_wait)(void), usec_t *ret) {
                 return false;
         if (on_wait)
                 on_wait();
-        *ret = MIN(deadline, now + POLL_USEC);
+        *ret = MIN(deadline, now + COMMAND_POLL_USEC);
         return true;
 }
 
@@ -151,7 +148,7 @@ static int last_line(Stream *s, char **ret) {
         line = strrchr(s->text, '\n');
         line = line ? line + 1 : s->text;
 
-        *ret = printable(line + strspn(line, " \t"), MESSAGE_MAX);
+        *ret = printable(line + strspn(line, " \t"), COMMAND_MESSAGE_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 

@@ -11,12 +11,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "poll-util.h"
 #include "root-device.h"
 #include "string-util.h"
-
-#define RECHECK_USEC (250 * USEC_PER_MSEC)
 
 int root_device_path(const char *source, char **ret) {
         static const struct {
@@ -107,7 +106,7 @@ int root_device_wait(const char *path, usec_t deadline) {
                 if (now >= deadline)
                         return r;
 
-                (void) poll_readable(inotify_fd, MIN(deadline, now + RECHECK_USEC));
+                (void) poll_readable(inotify_fd, MIN(deadline, now + DEVICE_RECHECK_USEC));
                 while (inotify_fd >= 0 && read(inotify_fd, events, sizeof(events)) > 0)
                         ;
         }

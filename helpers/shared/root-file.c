@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "chase.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "root-file.h"
 #include "string-util.h"
-
-#define SYMLINKS_MAX 40U /* path_resolution(7) */
 
 int root_directory_open(int root_fd, const char *path) {
         _cleanup_close_ int fd = chase_in_root(root_fd, path);

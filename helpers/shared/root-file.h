@@ -5,13 +5,11 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "bounds.h"
 #include "macro.h"
 
 /* Files of the root file system, whose directory is root_fd. Symlinks are followed as they will be after switch-root and
  * never lead out of it, whoever made the image. Paths begin with a slash. */
-
-/* Larger ones are none that an initrd edits. */
-#define ROOT_FILE_MAX (1U << 20)
 
 /* Opens a directory for the *at() functions. Returns the descriptor, the caller's, or a negative errno. */
 _must_check_ int root_directory_open(int root_fd, const char *path);

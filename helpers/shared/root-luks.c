@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "root-luks.h"
@@ -14,8 +15,6 @@
 #define UUID_CHARS "0123456789abcdefABCDEF-"
 /* As udev writes them down below /dev/mapper without an escape. */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#+-.:=@_"
-#define NAME_MAX_BYTES 127U
-#define ATTRIBUTE_MAX 256U
 
 static bool is_made_of(const char *s, const char *chars, size_t max) {
         size_t n = strlen(s);
@@ -24,7 +23,7 @@ static bool is_made_of(const char *s, const char *chars, size_t max) {
 }
 
 static bool name_is_valid(const char *s) {
-        return is_made_of(s, NAME_CHARS, NAME_MAX_BYTES) && s[0] != '-' && !streq(s, ".") && !streq(s, "..") && !streq(s, "control");
+        return is_made_of(s, NAME_CHARS, LUKS_NAME_MAX) && s[0] != '-' && !streq(s, ".") && !streq(s, "..") && !streq(s, "control");
 }
 
 int root_luks_name(const RootProbe *probe, const char *wanted, char **ret) {
@@ -57,7 +56,7 @@ static int read_attribute(int dir_fd, const char *holder, const char *attribute,
         r = asprintf_to(&path, "%s/dm/%s", holder, attribute);
         if (r < 0)
                 return r;
-        r = read_file_at(dir_fd, path, ATTRIBUTE_MAX, ret, NULL);
+        r = read_file_at(dir_fd, path, LUKS_ATTRIBUTE_MAX, ret, NULL);
         if (r < 0)
                 return r;
 

@@ -3,15 +3,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "root-command.h"
 #include "root-lvm.h"
 #include "string-util.h"
 
-/* LVM's own rules for names, lvm(8). */
-#define LVM_NAME_MAX 127U
 #define LVM_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-"
-
-#define WORDS_MAX 200U /* of the names that a message lists */
 
 void root_volume_done(RootVolume *v) {
         free(v->group);
@@ -144,7 +141,7 @@ static int describe_names(size_t n, const char *words, char **ret) {
         if (n == 0)
                 return strdup_to(ret, "no logical volume");
 
-        shown = printable(words, WORDS_MAX);
+        shown = printable(words, LVM_SHOWN_MAX);
         if (!shown)
                 return -ENOMEM;
         return asprintf_to(ret, "%zu logical volumes (%s), but none is named 'root'", n, shown);

@@ -5,10 +5,10 @@
 #include <sys/time.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "rtnl-internal.h"
 
 #define ANSWER_SIZE 32768U /* the kernel fills a dump up to 32K a message */
-#define DUMP_REPEATS 3U
 
 static void mnl_socket_closep(struct mnl_socket **s) {
         if (*s)
@@ -77,7 +77,7 @@ int rtnl_dump(struct nlmsghdr *request, mnl_cb_t callback, void (*reset)(void *d
         assert(reset);
 
         /* That is what libmnl makes of NLM_F_DUMP_INTR. */
-        for (unsigned i = 0; i <= DUMP_REPEATS && r == -EINTR; i++) {
+        for (unsigned i = 0; i <= RTNL_DUMP_REPEATS && r == -EINTR; i++) {
                 reset(data);
                 r = rtnl_talk(request, callback, data);
         }

@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "rtnl-internal.h"
 #include "rtnl-nic.h"
 
-/* A NIC has a few addresses and routes; memory stays bounded, what comes after is not seen. */
-#define MESSAGES_MAX 256U
 #define LIFETIME_INFINITY UINT32_MAX
 
 typedef struct Messages {
         unsigned ifindex;
-        struct nlmsghdr *messages[MESSAGES_MAX];
+        struct nlmsghdr *messages[RTNL_MESSAGES_MAX];
         size_t n;
 } Messages;
 
@@ -51,7 +50,7 @@ static int keep_cb(const struct nlmsghdr *header, void *data) {
         Selection *s = data;
         struct nlmsghdr *copy;
 
-        if (s->messages->n >= MESSAGES_MAX || !s->selector(header, s->messages->ifindex))
+        if (s->messages->n >= RTNL_MESSAGES_MAX || !s->selector(header, s->messages->ifindex))
                 return MNL_CB_OK;
 
         copy = malloc(header->nlmsg_len);

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include "bounds.h"
 #include "macro.h"
 
 /* An IPv4 default route of the main table, as rtnetlink(7) describes it. */
@@ -14,9 +15,6 @@ typedef struct DefaultRoute {
         struct in_addr gateway;
         uint8_t tos, scope, protocol;
 } DefaultRoute;
-
-/* No server has so many, and memory stays bounded; what comes after is not told. */
-#define DEFAULT_ROUTES_MAX 256U
 
 /* Finds the IPv4 default routes of the main table. Routes over several NICs at once (multipath), which only an
  * administrator makes, are left out. *ret (to be freed) is NULL if there are none. Returns 0 or a negative errno,

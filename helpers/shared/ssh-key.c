@@ -2,13 +2,11 @@
 #include <errno.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "ssh-key.h"
 #include "string-util.h"
 
 #define BLANKS " \t"
-#define RSA_BITS_MIN 1024U /* what dropbear takes */
-#define RSA_BITS_MAX 16384U
-#define APPLICATION_MAX 255U
 
 /* The part of the blob that is left to be read. */
 typedef struct Blob {
@@ -65,14 +63,14 @@ static bool read_number(Blob *b, size_t *ret_bits) {
 static bool read_application(Blob *b) {
         Blob s;
 
-        return read_string(b, &s) && s.size > 0 && s.size <= APPLICATION_MAX;
+        return read_string(b, &s) && s.size > 0 && s.size <= SSH_APPLICATION_MAX;
 }
 
 static bool check_rsa(Blob *b, const KeyType *type) {
         size_t exponent, modulus;
 
         return read_number(b, &exponent) && exponent >= 2 && exponent <= 64 && read_number(b, &modulus) &&
-               modulus >= RSA_BITS_MIN && modulus <= RSA_BITS_MAX;
+               modulus >= SSH_RSA_BITS_MIN && modulus <= SSH_RSA_BITS_MAX;
 }
 
 static bool check_ecdsa(Blob *b, const KeyType *type) {

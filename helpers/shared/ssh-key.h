@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* A line of authorized_keys comes from the network, and whoever it names becomes root: what is not exactly a public key of a kind that
  * dropbear knows is none. */
-
-/* dropbear passes over lines above 3000 bytes. */
-#define SSH_KEY_TEXT_MAX 2900U
 
 /* Takes "TYPE BASE64 [COMMENT]" and returns 0 and "TYPE BASE64" in *ret, to be freed: the comment is any bytes, and nobody needs it.
  * Checked are the type, the base64, and that in it are a key of that very type and nothing else. Options before the type (command=,

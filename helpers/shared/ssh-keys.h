@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "metadata.h"
 
 /* Who may log in as root while the initrd has a server for ssh: the keys of the metadata (ssh_public_keys) and of server tags
@@ -12,9 +13,6 @@ typedef struct SshKeys {
         char **problems; /* a line each, without a full stop: "ssh_public_keys[2] of the metadata is left out: it …" */
         size_t n_problems;
 } SshKeys;
-
-#define SSH_KEYS_MAX 64U     /* more are left out, which is a problem of its own */
-#define SSH_PROBLEMS_MAX 4U  /* each is a line of the console; what is beyond is only counted, in one more line */
 
 /* m may be NULL: no keys. Returns 0 or -ENOMEM. */
 _must_check_ int ssh_keys_collect(const Metadata *m, SshKeys *ret);

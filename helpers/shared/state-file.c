@@ -5,13 +5,12 @@
 #include <sys/file.h>
 #include <sys/time.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "fileio.h"
 #include "paths.h"
 #include "state-file.h"
 #include "string-util.h"
-
-#define STATE_MAX 256U
 
 /* Names of the files of paths.h, relative to the directory that is held open. */
 static const char *below_directory(const char *name) {
@@ -94,7 +93,7 @@ int state_file_taken(const StateFile *s, const char *state) {
         assert(s);
         assert(state);
 
-        if (s->dir_fd < 0 || read_file_at(s->dir_fd, below_directory(RUN_STATE), STATE_MAX, &taken, NULL) < 0)
+        if (s->dir_fd < 0 || read_file_at(s->dir_fd, below_directory(RUN_STATE), STATE_FILE_MAX, &taken, NULL) < 0)
                 return 0;
 
         taken[strcspn(taken, "\n")] = '\0';

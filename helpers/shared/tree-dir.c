@@ -5,13 +5,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "string-util.h"
 #include "tree-dir.h"
 
 #define DIR_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-/* Directories inside one another that are emptied: each is held open meanwhile. An archive makes half as many. */
-#define DEPTH_MAX 512U
 
 int tree_open_dir_by_component(int root_fd, const char *path, bool create) {
         _cleanup_close_ int fd = openat(root_fd, ".", DIR_FLAGS);
@@ -76,7 +75,7 @@ static int for_each_entry(int fd, dev_t device, unsigned depth, EntryFunc func) 
                 safe_close(fd);
                 return error;
         }
-        if (depth > DEPTH_MAX)
+        if (depth > TREE_DEPTH_MAX)
                 return -ELOOP;
 
         for (;;) {

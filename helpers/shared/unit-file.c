@@ -6,6 +6,7 @@
 
 #include "fd-util.h"
 #include "fileio.h"
+#include "mask.h"
 #include "string-util.h"
 #include "unit-file.h"
 
@@ -14,6 +15,7 @@ struct UnitFile {
         char *text;
         size_t size;
         const char *section;
+        bool secret; /* a value is, or a part of it */
         bool failed;
 };
 
@@ -76,10 +78,15 @@ void unit_file_setting(UnitFile *u, const char *key, const char *value) {
 }
 
 void unit_file_environment(UnitFile *u, const char *variable, const char *value) {
-        _cleanup_free_ char *assignment = NULL, *quoted = NULL;
+        _cleanup_free_ char *assignment = NULL, *quoted = NULL, *masked = NULL;
 
         assert(u);
 
+        if (mask_command_line(value, &masked) < 0) {
+                u->failed = true;
+                return;
+        }
+        u->secret = u->secret || !streq(masked, value);
         if (asprintf_to(&assignment, "%s=%s", variable, value) >= 0)
                 quoted = unit_file_quote(assignment, /* exec= */ false);
         if (!quoted) {
@@ -174,7 +181,7 @@ int unit_file_write(UnitFile *u, int dir_fd, const char *path) {
 
         if (is_ours(parent, name) && unlinkat(parent, name, 0) < 0)
                 return -errno;
-        fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, u->secret ? 0600 : 0644);
         if (fd < 0)
                 return -errno;
 

@@ -27,7 +27,8 @@ void unit_file_comment(UnitFile *u, const char *text);
 /* "key=value" as it is: value must mean nothing to systemd that it is not meant to. */
 void unit_file_setting(UnitFile *u, const char *key, const char *value);
 /* "Environment="variable=value"", with the value escaped so that the program gets these very bytes. It must be UTF-8
- * without control characters. */
+ * without control characters. If it holds what mask.h masks, such as the password of a URL, only root may read the file: it stays in
+ * /run, where the host's users are. */
 void unit_file_environment(UnitFile *u, const char *variable, const char *value);
 
 /* s in double quotes for a setting whose words systemd splits: '"', '\' and '%' escaped, and '$' as well if the

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "bounds.h"
 #include "string-util.h"
 #include "user-data.h"
-
-#define KEY_LENGTH_MAX 255U
 
 bool user_data_key_is_valid(const char *key) {
         size_t n;
@@ -12,7 +11,7 @@ bool user_data_key_is_valid(const char *key) {
         assert(key);
 
         n = strlen(key);
-        if (n == 0 || n > KEY_LENGTH_MAX || streq(key, ".") || streq(key, ".."))
+        if (n == 0 || n > USER_DATA_KEY_MAX || streq(key, ".") || streq(key, ".."))
                 return false;
 
         for (size_t i = 0; i < n; i++)

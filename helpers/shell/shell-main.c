@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "boot-step.h"
+#include "bounds.h"
 #include "console-shell.h"
 #include "log.h"
 #include "main-func.h"
@@ -20,10 +21,6 @@
 #include "paths.h"
 #include "string-util.h"
 #include "time-util.h"
-
-/* A shell that does not live that long may have no input, and another one would have none either: somebody has to ask for it. */
-#define SHORT_LIFE_USEC (2 * USEC_PER_SEC)
-#define SHORT_LIVES_MAX 3U
 
 static bool arg_ask = false;
 static bool arg_only_shell = false;
@@ -82,7 +79,7 @@ static bool run_shell(int call_fd, usec_t deadline) {
         usec_t begin;
         int r;
 
-        if (arg_ask || short_lives >= SHORT_LIVES_MAX) {
+        if (arg_ask || short_lives >= SHELL_SHORT_LIVES_MAX) {
                 ConsoleAnswer answer;
 
                 console_forget_input();
@@ -99,7 +96,7 @@ static bool run_shell(int call_fd, usec_t deadline) {
                 return false;
         }
 
-        short_lives = now_usec() - begin < SHORT_LIFE_USEC ? short_lives + 1 : 0;
+        short_lives = now_usec() - begin < SHELL_SHORT_LIFE_USEC ? short_lives + 1 : 0;
         return true;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "log.h"
 #include "parse-util.h"
 #include "platform-request.h"
@@ -19,7 +20,6 @@
 #define TIMEOUT_KERNEL_STARTED (30 * USEC_PER_SEC)
 #define TIMEOUT_STATE (600 * USEC_PER_SEC)
 #define TIMEOUT_USER_DATA (60 * USEC_PER_SEC)
-#define STATE_LENGTH_MAX 128U
 
 static const char *arg_state = NULL;
 static const char *arg_user_data = NULL;

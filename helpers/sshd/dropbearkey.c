@@ -3,12 +3,12 @@
 #include <stdlib.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "dropbearkey.h"
 #include "root-command.h"
 #include "string-util.h"
 #include "time-util.h"
 
-#define LIMIT_USEC (8 * USEC_PER_SEC)
 #define FINGERPRINT_SIZE 50U /* "SHA256:" and 32 bytes in base64 without padding */
 
 static int call(const char *const arguments[static 4], char **ret_output, char **ret_message) {
@@ -18,7 +18,7 @@ static int call(const char *const arguments[static 4], char **ret_output, char *
         };
         int r;
 
-        r = root_command(argv, now_usec() + LIMIT_USEC, ret_output, ret_message);
+        r = root_command(argv, now_usec() + DROPBEARKEY_USEC, ret_output, ret_message);
         return r > 0 ? -EBADMSG : r;
 }
 

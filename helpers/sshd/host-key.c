@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "dropbearkey.h"
 #include "fd-util.h"
 #include "fileio.h"
@@ -15,7 +16,6 @@
 
 #define PARENT "/var/lib"
 #define SUBDIRECTORY "scaleway"
-#define KEY_SIZE_MAX 1024U /* an Ed25519 key has 83 bytes */
 #define ON_ROOT "'" HOST_KEY_DIRECTORY "/" HOST_KEY_NAME "' of the root"
 
 _Static_assert(sizeof(PARENT "/" SUBDIRECTORY) == sizeof(HOST_KEY_DIRECTORY), "the directory in two parts");
@@ -61,7 +61,7 @@ static int read_kept(int root_fd, char **ret, size_t *ret_size) {
         if (!is_roots_alone(&st, 0077))
                 return -EPERM;
 
-        return read_fd(fd, KEY_SIZE_MAX, ret, ret_size);
+        return read_fd(fd, HOST_KEY_MAX, ret, ret_size);
 }
 
 /* Returns 1, 0 if no usable one is kept, or a negative errno. */
@@ -115,7 +115,7 @@ static int write_kept(int root_fd, const char *path) {
         size_t size;
         int r;
 
-        r = read_file(path, KEY_SIZE_MAX, &key, &size);
+        r = read_file(path, HOST_KEY_MAX, &key, &size);
         if (r < 0)
                 return r;
         directory_fd = open_directory(root_fd, /* make= */ true);

@@ -3,13 +3,13 @@
 #include <signal.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "log.h"
 #include "publish.h"
 #include "string-util.h"
 #include "user-data.h"
 
 #define KEY "ssh-host-fingerprints"
-#define TIMEOUT_USEC (20 * USEC_PER_SEC) /* of all requests; nothing waits for them */
 
 static int ask(const Platform *platform, Retry *retry, const char *method, const char *line, HttpResponse *ret) {
         int r;
@@ -91,6 +91,6 @@ int publish(const char *line) {
         if (r < 0)
                 return log_oom();
 
-        retry_init(&retry, TIMEOUT_USEC);
+        retry_init(&retry, FINGERPRINT_PUBLISH_USEC);
         return read_and_set(&platform, &retry, line);
 }

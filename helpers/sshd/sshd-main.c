@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "console-out.h"
 #include "fd-util.h"
 #include "fileio.h"
@@ -24,8 +25,6 @@
 #include "publish.h"
 #include "ssh-keys.h"
 #include "string-util.h"
-
-#define FINGERPRINT_FILE_MAX 256U
 
 static bool arg_publish = false;
 

@@ -11,12 +11,8 @@
 #include <zstd_errors.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "decoder.h"
-
-/* More than "xz -9" and "zstd --ultra -22" want (65 and 128 MiB). With several threads xz takes one of them less rather
- * than more memory than this. */
-#define MEMORY_MAX ((uint64_t) 192 << 20)
-#define ZSTD_WINDOW_LOG_MAX 27
 
 /* Of a frame that is not decompressed, and the four bytes of its length behind it. */
 #define SKIPPABLE_MAGIC 0x184d2a50U
@@ -159,8 +155,8 @@ static void *xz_new(void) {
         lzma_mt options = {
                 .flags = LZMA_CONCATENATED,
                 .threads = MIN(n_processors() + 1, 8U),
-                .memlimit_threading = MEMORY_MAX,
-                .memlimit_stop = MEMORY_MAX,
+                .memlimit_threading = DECODER_MEMORY_MAX,
+                .memlimit_stop = DECODER_MEMORY_MAX,
         };
         lzma_stream *s = new(lzma_stream, 1);
 
@@ -217,7 +213,7 @@ static void *zstd_new(void) {
         if (!z)
                 return NULL;
         z->stream = ZSTD_createDStream();
-        if (!z->stream || ZSTD_isError(ZSTD_DCtx_setParameter(z->stream, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX))) {
+        if (!z->stream || ZSTD_isError(ZSTD_DCtx_setParameter(z->stream, ZSTD_d_windowLogMax, DECODER_ZSTD_WINDOW_LOG_MAX))) {
                 (void) ZSTD_freeDStream(z->stream);
                 return mfree(z);
         }

@@ -4,11 +4,8 @@
 #include <stdlib.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "decompress.h"
-
-/* What may be read without anything coming out of it. More than the largest block that a decoder collects before it begins, see
- * decoder.c; empty members, padding and frames that are passed over would else go on for ever. */
-#define IDLE_MAX ((uint64_t) 256 << 20)
 
 struct Decompress {
         const Decoder *decoder;
@@ -79,7 +76,7 @@ static int fill(Decompress *d, void *state, unsigned char *out, size_t *ret_n) {
                 n += written;
                 *ret_n = n;
                 d->n_idle = written > 0 ? 0 : d->n_idle + (before - d->n_in);
-                if (d->n_idle > IDLE_MAX)
+                if (d->n_idle > DECODER_IDLE_MAX)
                         return reason_set(d->reason, EBADMSG, "The archive is damaged: its %s data go on and on, and nothing comes of them",
                                           d->decoder->name);
 

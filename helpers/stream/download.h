@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "progress.h"
 #include "reason.h"
 #include "request.h"
 
 /* The whole body of a URL, in one piece for who takes it: a lost connection is resumed where it was lost, if the server
  * says that it still has the same; else everything begins again. */
-
-/* After so many the server is given up, however far it got: at most this many connections for one archive. */
-#define DOWNLOAD_TRIES_MAX 100U
-/* How often it may begin again after something had come. */
-#define DOWNLOAD_RESTARTS_MAX 3U
 
 typedef struct Download {
         const char *url;

@@ -7,19 +7,13 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "bounds.h"
 #include "mask.h"
 #include "parse-util.h"
 #include "request.h"
 #include "string-util.h"
 
-#define CONNECT_TIMEOUT_MS 10000L
 #define BUFFER_SIZE (256L << 10)
-#define HEADERS_SIZE_MAX (64U << 10)
-/* Of an answer that is not the archive. */
-#define ERROR_BODY_MAX (64U << 10)
-/* Less than this on average, over the time after which a connection counts as stalled, is as good as nothing. */
-#define STALL_BYTES_PER_SECOND 3000U
-#define RETRY_AFTER_MAX (300 * USEC_PER_SEC)
 
 typedef struct Exchange {
         const Request *request;
@@ -77,7 +71,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata) {
         Exchange *x = userdata;
 
         n *= size;
-        if (n > HEADERS_SIZE_MAX - x->n_headers) {
+        if (n > HTTP_HEADERS_MAX - x->n_headers) {
                 x->not_http = true;
                 return 0;
         }
@@ -180,7 +174,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         n *= size;
         if (!is_content(status_of(x))) {
                 x->n_error_body += n;
-                return x->n_error_body > ERROR_BODY_MAX ? 0 : n;
+                return x->n_error_body > DOWNLOAD_ERROR_BODY_MAX ? 0 : n;
         }
         if (!x->begun && !begin(x))
                 return 0;
@@ -191,7 +185,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         }
 
         x->n_window += n;
-        if (x->n_window >= STALL_BYTES_PER_SECOND * (q->stall / USEC_PER_SEC)) {
+        if (x->n_window >= DOWNLOAD_STALL_BYTES_PER_SECOND * (q->stall / USEC_PER_SEC)) {
                 x->n_window = 0;
                 x->window = now_usec();
         } else
@@ -215,12 +209,20 @@ static int on_progress(void *userdata, curl_off_t total, curl_off_t now, curl_of
         return 0;
 }
 
+/* What libcurl does by itself, but for the version, which it leaves to the settings of the TLS library, and an initrd has none. */
+static bool set_security(CURL *c) {
+        return curl_easy_setopt(c, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
+}
+
 static bool set_options(Exchange *x, const char *url, bool secure) {
         const Request *q = x->request;
         CURL *c = x->curl;
 
         return curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, secure ? "https" : "http") == CURLE_OK &&
+               (!secure || set_security(c)) &&
                curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_NOPROXY, "*") == CURLE_OK &&
                /* Where they lead is looked at first. */
@@ -228,7 +230,7 @@ static bool set_options(Exchange *x, const char *url, bool secure) {
                curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_BUFFERSIZE, BUFFER_SIZE) == CURLE_OK &&
-               curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, DOWNLOAD_CONNECT_TIMEOUT_MS) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_USERAGENT, "scaleway-initrd/" PROJECT_VERSION) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_WRITEDATA, x) == CURLE_OK &&
@@ -287,7 +289,7 @@ static RequestOutcome explain_status(Exchange *x, long status, const char *shown
                 return because(REQUEST_RESTART, ret_reason, "the server does not resume (HTTP status %ld)", status);
 
         if (later && curl_easy_getinfo(x->curl, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
-                x->head.retry_after = MIN((usec_t) seconds * USEC_PER_SEC, RETRY_AFTER_MAX);
+                x->head.retry_after = MIN((usec_t) seconds * USEC_PER_SEC, DOWNLOAD_RETRY_AFTER_MAX);
         return because(later ? REQUEST_RETRY : REQUEST_FAILED, ret_reason,
                        "the server answers with HTTP status %ld for '%s'", status, shown);
 }

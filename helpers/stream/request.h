@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 #include "time-util.h"
 
 /* One GET, redirects followed, through libcurl: only http and https, never from https to http, through no proxy. */
-
-#define REDIRECTS_MAX 10U
 
 /* What came of a request. */
 typedef enum RequestOutcome {

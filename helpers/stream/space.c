@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <sys/statfs.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "parse-util.h"
 #include "space.h"
 #include "string-util.h"
 
-#define MEMINFO_MAX 65536U
 #define RESERVE ((uint64_t) 64 << 20)
 
 /* Value of a line "Key:    123 kB" of /proc/meminfo, bytes; 0 if there is none. */
@@ -35,7 +35,7 @@ static uint64_t memory_left(void) {
         _cleanup_free_ char *text = NULL;
         uint64_t n;
 
-        if (read_file("/proc/meminfo", MEMINFO_MAX, &text, NULL) < 0)
+        if (read_file("/proc/meminfo", PROC_MEMINFO_MAX, &text, NULL) < 0)
                 return UINT64_MAX;
 
         n = meminfo_value(text, "MemAvailable:") + meminfo_value(text, "SwapFree:");

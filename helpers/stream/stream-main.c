@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "bounds.h"
 #include "download.h"
 #include "log.h"
 #include "main-func.h"
@@ -25,11 +26,6 @@
 #include "tar-policy.h"
 #include "target.h"
 #include "verify.h"
-
-/* Of one connection. */
-#define STALL_MAX (20 * USEC_PER_SEC)
-/* What all threads, decompressors and libarchive may take together. */
-#define MEMORY_MAX ((rlim_t) 768 << 20)
 
 static const char *arg_url = NULL;
 static const char *arg_target = NULL;
@@ -94,7 +90,7 @@ static int parse_argv(int argc, char *argv[]) {
                   "Download nothing, see whether the server has it" },
                 { "sha256", "HEX", parse_sha256, NULL,
                   "Checksum of the download" },
-                { "signature", "URL", take_string_or_null, &arg_signature,
+                { "signature", "URL", take_secret_or_null, &arg_signature,
                   "Signature of the download, made by \"openssl dgst -sha256 -sign\"" },
                 { "key", "FILE", take_string_or_null, &arg_key,
                   "Public key for it (PEM, RSA or ECDSA)" },
@@ -120,7 +116,7 @@ static int parse_argv(int argc, char *argv[]) {
         if (!arg_signature != !arg_key)
                 return log_error_errno(EINVAL, "--signature= and --key= go together.");
 
-        arg_url = argv[optind];
+        arg_url = argument_value(argv[optind]);
         arg_target = argv[optind + 1];
         return 1;
 }
@@ -201,7 +197,7 @@ static int fetch_signature(Stream *s) {
         if (!arg_signature)
                 return 0;
 
-        r = download_small(arg_signature, arg_ca, MIN(arg_timeout, STALL_MAX), arg_timeout, SIGNATURE_MAX, &s->reason,
+        r = download_small(arg_signature, arg_ca, MIN(arg_timeout, DOWNLOAD_STALL_MAX), arg_timeout, SIGNATURE_MAX, &s->reason,
                            &signature, &n);
         if (r < 0)
                 return r;
@@ -212,7 +208,7 @@ static int stream(Stream *s) {
         Download download = {
                 .url = arg_url,
                 .ca = arg_ca,
-                .stall = MIN(arg_timeout, STALL_MAX),
+                .stall = MIN(arg_timeout, DOWNLOAD_STALL_MAX),
                 .timeout = arg_timeout,
                 .on_begin = on_begin,
                 .on_data = on_data,
@@ -254,7 +250,7 @@ static int look(Stream *s) {
         if (r < 0)
                 return r;
 
-        return download_look(arg_url, arg_ca, MIN(arg_timeout, STALL_MAX), arg_timeout, &s->reason);
+        return download_look(arg_url, arg_ca, MIN(arg_timeout, DOWNLOAD_STALL_MAX), arg_timeout, &s->reason);
 }
 
 static int run_check(void) {
@@ -275,7 +271,7 @@ static int run_check(void) {
 /* libarchive bounds what it reads, but not everything. Sanitizers take terabytes of address space. */
 static void limit_memory(void) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-        struct rlimit limit = { .rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX };
+        struct rlimit limit = { .rlim_cur = STREAM_MEMORY_MAX, .rlim_max = STREAM_MEMORY_MAX };
 
         (void) setrlimit(RLIMIT_DATA, &limit);
 #endif

@@ -7,13 +7,12 @@
 #include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 
+#include "bounds.h"
 #include "string-util.h"
 #include "tar-attributes.h"
 #include "tar-policy.h"
 
 static_assert(ELEMENTSOF(((TarAttributes *) NULL)->list) == TAR_XATTRS_MAX + 2, "room for two ACLs");
-
-#define ACL_ENTRIES_MAX 4096U
 
 void tar_attributes_done(TarAttributes *a) {
         for (size_t i = 0; i < ELEMENTSOF(a->acls); i++)
@@ -123,7 +122,7 @@ static int get_acls(struct archive_entry *entry, Reason *reason, TarAttributes *
                 /* The three that every file has are its mode. */
                 if (n <= (kinds[i].type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS ? 3 : 0))
                         continue;
-                if ((unsigned) n > ACL_ENTRIES_MAX)
+                if ((unsigned) n > TAR_ACL_ENTRIES_MAX)
                         return refuse(reason, entry, "its ACL has too many entries");
 
                 r = acl_value(entry, kinds[i].type, (size_t) n, a->acls + i, &size, &a->n_by_name);

@@ -105,9 +105,9 @@ static bool trailer_take(TarTrailer *t, unsigned char c) {
                 t->state = TAR_TRAILER_MAGIC;
                 return trailer_take(t, c);
         case TAR_TRAILER_MAGIC:
-                if (c != magic[t->n++])
+                if (c != magic[t->n])
                         return false;
-                if (t->n == sizeof(magic))
+                if (++t->n == sizeof(magic))
                         *t = (TarTrailer) { .state = TAR_TRAILER_NAME };
                 return true;
         case TAR_TRAILER_NAME:

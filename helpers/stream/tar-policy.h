@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "macro.h"
 
 /* What an archive may say. These only look at names and numbers and touch no file; the writer makes sure in addition
@@ -14,15 +15,6 @@
  *   -E2BIG          larger than allowed
  *   -EPERM          not for an archive to say
  *   -ENOMEM */
-
-#define TAR_PATH_MAX 4095U     /* bytes, without the final NUL */
-#define TAR_COMPONENT_MAX 255U /* bytes */
-#define TAR_DEPTH_MAX 256U     /* components */
-#define TAR_XATTR_MAX 65536U   /* bytes of a value: XATTR_SIZE_MAX of the kernel */
-#define TAR_XATTRS_MAX 128U    /* for one entry */
-#define TAR_ENTRIES_MAX 4000000U
-/* What may follow the end of the archive, in zeros: GNU tar fills its last record, of 10 KiB by default. */
-#define TAR_PADDING_MAX (64U << 20)
 
 /* *ret (to be freed) is the path below the root: no leading slash, no "." and no empty components; "" is the root
  * itself. */

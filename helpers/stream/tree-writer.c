@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "space.h"
 #include "string-util.h"
@@ -12,10 +13,6 @@
 #include "tree-dir.h"
 #include "tree-writer.h"
 
-#define NAME_SHOWN_MAX 200U
-/* How often the free space is looked at again: memory may be taken by others, too, and files without contents take
- * some. */
-#define LOOK_EVERY ((uint64_t) 64 << 20)
 #define LOOK_EVERY_ENTRIES 16384U
 
 /* What is set when nothing is written into the directory any more: writing would change its time, a default ACL would
@@ -62,7 +59,7 @@ TreeWriter *tree_writer_new(int root_fd, uint64_t budget, Reason *reason) {
                 .root_fd = root_fd,
                 .reason = reason,
                 .budget = budget,
-                .look_at = LOOK_EVERY,
+                .look_at = SPACE_LOOK_EVERY,
                 .parent_fd = -EBADF,
                 .file_fd = -EBADF,
         };
@@ -99,7 +96,7 @@ size_t tree_left_out(const TreeWriter *w, const char **ret_name) {
 
 /* "Failed to WHAT 'path': WHY", with words of our own where errno's would not help. */
 static int fail(TreeWriter *w, int error, const char *what, const char *path) {
-        _cleanup_free_ char *shown = printable(*path ? path : ".", NAME_SHOWN_MAX);
+        _cleanup_free_ char *shown = printable(*path ? path : ".", TAR_NAME_SHOWN_MAX);
         _cleanup_free_ char *size = format_size(w->written);
 
         if (!shown || !size)
@@ -117,7 +114,7 @@ static int fail(TreeWriter *w, int error, const char *what, const char *path) {
 }
 
 static int refuse(TreeWriter *w, const char *path, const char *why) {
-        _cleanup_free_ char *shown = printable(*path ? path : ".", NAME_SHOWN_MAX);
+        _cleanup_free_ char *shown = printable(*path ? path : ".", TAR_NAME_SHOWN_MAX);
 
         if (!shown)
                 return reason_oom(w->reason);
@@ -140,7 +137,7 @@ static int split(const char *path, char **ret_parent, const char **ret_name) {
 static void look_again(TreeWriter *w) {
         Space space;
 
-        w->look_at = w->written + LOOK_EVERY;
+        w->look_at = w->written + SPACE_LOOK_EVERY;
         if (space_look(w->root_fd, &space) >= 0)
                 w->budget = w->written + MIN(space.free, UINT64_MAX - w->written);
 }

@@ -6,14 +6,13 @@
 #include <sys/sysmacros.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "decompress.h"
 #include "string-util.h"
 #include "tar-attributes.h"
 #include "tar-policy.h"
 #include "tree-writer.h"
 #include "unpack.h"
-
-#define NAME_SHOWN_MAX 200U
 
 static inline void archive_freep(struct archive **a) {
         if (*a)
@@ -37,7 +36,7 @@ struct Unpack {
 };
 
 static int refuse(Unpack *u, const char *path, const char *why) {
-        _cleanup_free_ char *shown = printable(path, NAME_SHOWN_MAX);
+        _cleanup_free_ char *shown = printable(path, TAR_NAME_SHOWN_MAX);
 
         if (!shown)
                 return reason_oom(u->reason);
@@ -76,7 +75,7 @@ static int damaged(Unpack *u, struct archive *a) {
                 return reason_set(u->reason, EPIPE, "The archive cannot be read");
         if (archive_errno(a) == ENOMEM)
                 return reason_oom(u->reason);
-        shown = printable(archive_error_string(a) ?: "unknown error", NAME_SHOWN_MAX);
+        shown = printable(archive_error_string(a) ?: "unknown error", TAR_NAME_SHOWN_MAX);
         if (!shown)
                 return reason_oom(u->reason);
         if (strstr(shown, "Unrecognized archive format"))

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "string-util.h"
 #include "verify.h"
 
-#define KEY_FILE_MAX 65536U
 #define SHA256_SIZE 32U
 
 struct Verify {
@@ -30,7 +30,7 @@ static int load_key(Verify *v, const char *path, Reason *reason) {
         size_t n;
         int r;
 
-        r = read_file(path, KEY_FILE_MAX, &text, &n);
+        r = read_file(path, VERIFY_KEY_MAX, &text, &n);
         if (r < 0)
                 return reason_set(reason, r, "Failed to read the public key '%s': %m", path);
 

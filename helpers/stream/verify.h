@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bounds.h"
 #include "reason.h"
 
 /* Checks the bytes as they were downloaded, while they come in. */
 typedef struct Verify Verify;
 
 #define SHA256_HEX_LENGTH 64U
-/* An RSA signature by a key of 16384 bits. */
-#define SIGNATURE_MAX 2048U
 
 /* hex: 64 digits, either case. */
 bool sha256_hex_is_valid(const char *hex);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "chase.h"
 #include "fd-util.h"
 #include "nbd-script.h"
@@ -14,8 +15,6 @@
 #define SCRIPT "/etc/init.d/nbd-client"
 #define TABLE "/etc/nbdtab"
 #define BLANKS " \t"
-/* As many as there are devices; a line may come again. */
-#define DEVICES_MAX 16U
 
 static bool is_executable(int root_fd, const char *path) {
         _cleanup_close_ int fd = chase_in_root(root_fd, path);
@@ -29,7 +28,7 @@ static bool is_attached(const char *device, unsigned *ret) {
         const char *number = startswith(device, "nbd");
         _cleanup_free_ char *name = NULL, *path = NULL;
 
-        if (!number || parse_unsigned(number, ret) < 0 || *ret >= DEVICES_MAX)
+        if (!number || parse_unsigned(number, ret) < 0 || *ret >= SWITCH_DEVICES_MAX)
                 return false;
 
         return asprintf_to(&name, RUN_NBD_DIR "/%u.json", *ret) >= 0 && run_path(name, &path) >= 0 && access(path, F_OK) >= 0;

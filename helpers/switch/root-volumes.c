@@ -13,12 +13,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fd-util.h"
 #include "root-volumes.h"
 #include "string-util.h"
-
-/* A file system on LVM on LUKS on an array of partitions is at five. */
-#define DEPTH_MAX 16U
 
 static const char *sys_root(void) {
         const char *sys = secure_getenv("SCALEWAY_SYS");
@@ -56,7 +54,7 @@ static int visit(const char *path, unsigned depth, bool ret[static NBD_INDEX_MAX
         unsigned index;
         int r;
 
-        if (depth > DEPTH_MAX)
+        if (depth > VOLUME_DEPTH_MAX)
                 return -ELOOP;
         real = realpath(path, NULL);
         if (!real)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "alloc-util.h"
+#include "bounds.h"
 #include "chase.h"
 #include "console-out.h"
 #include "fd-util.h"
@@ -28,9 +29,6 @@
 #include "string-util.h"
 
 #define ADVICE "set init= on the command line or as a server tag"
-
-/* For all supervisors together. One in the middle of a try to reach its server takes some seconds. */
-#define TELL_USEC (20 * USEC_PER_SEC)
 
 static const char *arg_init = NULL;
 
@@ -176,7 +174,7 @@ static void look_who_signals(bool systemd) {
  * volume that a person has attached, there is nobody to be told. */
 static void tell_supervisors(int root_fd) {
         bool needed[NBD_INDEX_MAX + 1] = {};
-        usec_t deadline = now_usec() + TELL_USEC;
+        usec_t deadline = now_usec() + SWITCH_TELL_USEC;
         int r;
 
         r = root_volumes_find(root_fd, needed);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "boot-step.h"
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
@@ -24,14 +25,9 @@
 #include "time-util.h"
 
 #define AGENT "systemd-tty-ask-password-agent"
-#define TRIES_MAX 100U
-#define START_MAX 8U
-#define START_USEC (10 * USEC_PER_SEC)
-/* Who asks again at once when nobody can answer would fill the console. */
-#define PAUSE_USEC (1 * USEC_PER_SEC)
 
 static unsigned arg_tries = 3;
-static const char *arg_start[START_MAX];
+static const char *arg_start[UNLOCK_STARTS_MAX];
 static size_t arg_n_start = 0;
 static bool arg_boot = false;
 static const char *arg_device = NULL;
@@ -42,15 +38,15 @@ static const char usage[] = "scaleway-unlock [OPTION...] DEVICE NAME\n\n"
 
 static int parse_tries(const char *name, const char *value, void *target) {
         (void) target;
-        if (parse_unsigned(value, &arg_tries) < 0 || arg_tries == 0 || arg_tries > TRIES_MAX)
-                return log_error_errno(EINVAL, "--%s= takes a number from 1 to %u.", name, TRIES_MAX);
+        if (parse_unsigned(value, &arg_tries) < 0 || arg_tries == 0 || arg_tries > UNLOCK_TRIES_MAX)
+                return log_error_errno(EINVAL, "--%s= takes a number from 1 to %u.", name, UNLOCK_TRIES_MAX);
 
         return 0;
 }
 
 static int parse_start(const char *name, const char *value, void *target) {
         (void) target;
-        if (arg_n_start >= START_MAX)
+        if (arg_n_start >= UNLOCK_STARTS_MAX)
                 return log_error_errno(E2BIG, "Too many --%s=.", name);
 
         arg_start[arg_n_start++] = value;
@@ -106,7 +102,7 @@ static void start_unit(const char *unit) {
         if (!is_part_of_the_boot(unit))
                 return;
 
-        r = root_command(argv, now_usec() + START_USEC, &output, &message);
+        r = root_command(argv, now_usec() + UNLOCK_START_USEC, &output, &message);
         if (r < 0)
                 log_warning_errno(r, "Failed to start %s before the passphrase is asked for, ignoring: %m", unit);
         else if (r > 0)
@@ -157,8 +153,8 @@ static int try(unsigned n) {
         r = judge(r, message, n);
         if (r < 0)
                 return r;
-        if (now_usec() - begin < PAUSE_USEC)
-                sleep_usec(PAUSE_USEC);
+        if (now_usec() - begin < UNLOCK_PAUSE_USEC)
+                sleep_usec(UNLOCK_PAUSE_USEC);
         return 1;
 }
 

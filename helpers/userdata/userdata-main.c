@@ -10,15 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "fileio.h"
 #include "log.h"
 #include "main-func.h"
 #include "program-options.h"
 #include "string-util.h"
 #include "user-data.h"
-
-#define TIMEOUT_DEFAULT 60U
-#define TEXT_SHOWN_MAX 120U
 
 /* The old tool ended with 0 whatever came, so no script could tell a value from the text of an error. 1 is everything
  * else, which is not the service's doing. */
@@ -32,7 +30,7 @@ static const char *arg_key = ""; /* "": which keys there are */
 static const char *arg_value = NULL;
 static const char *arg_file = NULL;
 static bool arg_delete = false;
-static unsigned arg_timeout = TIMEOUT_DEFAULT;
+static unsigned arg_timeout = USERDATA_TIMEOUT_DEFAULT;
 
 static const char usage[] = "scw-userdata [KEY]\n"
                             "scw-userdata KEY VALUE\n"
@@ -138,7 +136,7 @@ static int log_refusal(HttpResponse *response) {
         _cleanup_free_ char *text = NULL;
 
         response->body[strcspn(response->body, "\r\n")] = '\0';
-        text = printable(response->body, TEXT_SHOWN_MAX);
+        text = printable(response->body, USERDATA_SHOWN_MAX);
         if (!text)
                 return log_oom();
 
@@ -152,7 +150,7 @@ static int judge(HttpResponse *response) {
         if (response->status / 100 == 2)
                 return 0;
         if (response->status == 404 && arg_key[0] != '\0') {
-                _cleanup_free_ char *shown = printable(arg_key, TEXT_SHOWN_MAX);
+                _cleanup_free_ char *shown = printable(arg_key, USERDATA_SHOWN_MAX);
 
                 log_error("There is no user data '%s'.", shown ?: "?");
                 return EXIT_NO_SUCH_KEY;

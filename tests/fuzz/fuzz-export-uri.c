@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 #include "export-uri.h"
 #include "fuzz.h"
 #include "string-util.h"

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is what a server sends. It must be the same in whatever pieces it comes. */
 #include "fuzz.h"
 #include "http-answer.h"
 #include "string-util.h"
 
 #define ANSWER_MAX 4096U
-
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
 
 static int feed(HttpAnswer *a, const char *data, size_t size, size_t step) {
         a->max_size = ANSWER_MAX;

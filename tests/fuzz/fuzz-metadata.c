@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
+/* rows: C2 C6 */
 #include <string.h>
 
 #include "fuzz.h"
 #include "metadata-flatten.h"
 #include "metadata.h"
-
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
 
 /* Every entry that is handed out lies within the text, and together they are the text. */
 static size_t walk_text(const char *text) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 #include <errno.h>
 #include <sys/socket.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 #include "fuzz.h"
 #include "ntp-packet.h"
 #include "string-util.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The command line, and from the first NUL on tags, one after the other, each ended by a NUL. */
 #include <jansson.h>
 #include <stdlib.h>

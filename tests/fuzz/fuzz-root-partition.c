@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 #include "fuzz.h"
 #include "root-lvm.h"
 #include "root-partition.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 #include "alloc-util.h"
 #include "fuzz.h"
 #include "ssh-key.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C3 C6 */
 #include <errno.h>
 
 #include "fuzz.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* rows: C6 */
 /* The input is a command line, words separated by newlines. */
 #include <errno.h>
 
@@ -7,11 +8,6 @@
 #include "xnbd-arguments.h"
 
 #define WORDS_MAX 64U
-
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = strndup((const char *) data, size), *reason = NULL;

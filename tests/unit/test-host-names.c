@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* rows: A14 */
 #include <stdlib.h>
+#include <time.h>
 
 #include "host-names.h"
+#include "root-file.h"
 #include "string-util.h"
 #include "test.h"
 
@@ -97,7 +99,22 @@ static void test_resolv_conf(void) {
         ASSERT_EQ(resolv_conf_add("", "# nothing\nsearch a\n", &none), 0);
 }
 
+/* As large as a file of the root may be, in short lines. A search to the end of the text for each of them would take minutes. */
+static void test_long(void) {
+        static char text[ROOT_FILE_MAX + 1];
+        char *none = NULL;
+        clock_t begin = clock();
+
+        for (size_t i = 0; i < ROOT_FILE_MAX; i++)
+                text[i] = i % 4 == 3 ? '\n' : ':';
+        ASSERT_TRUE(!hosts_is_own(text, "me"));
+        ASSERT_TRUE(!resolv_conf_has_server(text));
+        ASSERT_EQ(resolv_conf_add("", text, &none), 0);
+        ASSERT_TRUE(clock() - begin < 5 * CLOCKS_PER_SEC);
+}
+
 int main(void) {
+        test_long();
         test_valid();
         test_hostname();
         test_hosts();

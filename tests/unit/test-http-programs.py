@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -472,6 +473,25 @@ class Metadata(Programs):
             self.environment["METADATA_URL"] = url
             self.fetch(status=1, most=1)
             self.one_line(words)
+
+    def test_url_of_a_stranger(self):
+        key, certificate = self.directory / "key.pem", self.directory / "certificate.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=x",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], capture_output=True, check=True)  # fmt: skip
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with socket.create_server(("127.0.0.1", 0)) as listener, context.wrap_socket(listener, server_side=True) as tls:
+
+            def serve():
+                with contextlib.suppress(OSError):
+                    while True:
+                        with contextlib.suppress(ssl.SSLError):
+                            tls.accept()[0].close()
+
+            threading.Thread(target=serve, daemon=True).start()
+            self.environment["METADATA_URL"] = f"https://127.0.0.1:{tls.getsockname()[1]}/conf"
+            self.fetch(status=1, most=5)
+            self.one_line("certificate", "not accepted")
 
     def test_arguments(self):
         self.assertIn(b"--cached", self.call("scw-metadata", "--help"))

@@ -977,6 +977,11 @@ class FetchModules(OnRoot):
         for word in words:
             self.assertIn(word, self.err)
 
+    def test_mirror_is_no_argument(self):
+        self.good()
+        self.fetch(mirror="env:MODULES_MIRROR", MODULES_MIRROR=self.mirror)
+        self.has_them()
+
     def test_good(self):
         self.good()
         (self.modules / "5.0-other").mkdir()

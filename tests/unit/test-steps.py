@@ -2071,6 +2071,13 @@ class Kexec(Steps):
                          ["--load", "--command-line=is_in_kexec=yes console=ttyS0 boot=local", "kernel: new"])
         self.one_line("without an initrd")
 
+    def test_no_arguments(self):
+        """As the unit gives what may hold a secret."""
+        self.kexec("--initrd=env:KEXEC_INITRD", "--append=env:KEXEC_APPEND", "load", "env:KEXEC_KERNEL", KEXEC_INITRD="latest", KEXEC_APPEND="token=x",
+                   KEXEC_KERNEL="latest")  # fmt: skip
+        self.assertEqual(self.loaded.read_text().splitlines(),
+                         ["--load", "--command-line=is_in_kexec=yes console=ttyS0 boot=local token=x", "initrd: initrd", "kernel: new"])
+
     def test_initrd_of_a_path(self):
         """The version is in the name that a link leads to."""
         for kernel in ("/boot/vmlinuz-6.12.0", "/vmlinuz"):

@@ -27,6 +27,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -675,6 +676,19 @@ class Network(Streams):
                       self.refused(self.server.add("r", b"", self.redirect(302, "ftp://user:SECRET@h/x?SECRET")), "redirected to")):  # fmt: skip
             self.assertNotIn("SECRET", "\n".join(lines))
 
+    def test_secrets_are_no_arguments(self):
+        """Those are in the journal."""
+        key = self.keys("rsa")
+        signature = self.server.add("s", self.sign(PAYLOAD))
+        self.stream("env:IMAGE", "--signature=env:SIGNATURE", key, environment={"IMAGE": self.server.add("a", PAYLOAD), "SIGNATURE": signature})
+        self.complete()
+        self.assertEqual(len(self.server.requests("s")), 1)
+        # The unit leaves those empty that are not set.
+        other = self.base / "other"
+        other.mkdir()
+        self.stream("env:IMAGE", "--signature=env:SIGNATURE", "--key=", environment={"IMAGE": self.server.url("a"), "SIGNATURE": ""}, target=other)
+        self.assertRegex(self.stream("env:NONE", status=1, target=self.base / "x", environment={})[-1], "Failed to open|neither http nor https")
+
     def test_failure_file(self):
         path = self.base / "reason"
         self.refused(self.server.url("nothing"), "404", environment={"SCALEWAY_FAILURE_FILE": str(path)})
@@ -753,11 +767,12 @@ class Files(Streams):
         for words, what in lines:
             for checksum, status in ((hashlib.sha256(self.body).hexdigest(), 0), ("0" * 64, 1)):
                 with self.subTest(what, status=status):
-                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum, f"${{KEXEC_{what.upper()}}}": url}
+                    values = {f"${{KEXEC_{what.upper()}_SHA256}}": checksum}
                     self.file = self.target / what
                     *options, last = [functools.reduce(lambda w, key: w.replace(key, values[key]), values, word) for word in words.split()]
-                    self.assertEqual(last, url)
-                    output = self.stream(last, *options, target=self.file, status=status)
+                    self.assertEqual(last, f"env:KEXEC_{what.upper()}")
+                    environment = {f"KEXEC_{what.upper()}": url}
+                    output = self.stream(last, *options, target=self.file, status=status, environment=environment)
                     self.assertRegex(output[-1], "checksum does not match" if status else "^Downloaded ")
                     self.assertEqual(os.listdir(self.target), [] if status else [what])
 
@@ -806,11 +821,15 @@ class Tls(Streams):
                      "-days", "2")  # fmt: skip
         self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=server")
         (self.base / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-        self.openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
-                     "server.pem", "-days", "2", "-extfile", "names")  # fmt: skip
-        self.tls = Server((self.base / "server.pem", self.base / "server.key"))
-        self.addCleanup(self.tls.close)
+        self.tls = self.tls_server(days=2)
         self.ca = f"--ca={self.base / 'ca.pem'}"
+
+    def tls_server(self, days):
+        self.openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out",
+                     "server.pem", "-days", str(days), "-extfile", "names")  # fmt: skip
+        server = Server((self.base / "server.pem", self.base / "server.key"))
+        self.addCleanup(server.close)
+        return server
 
     def test_https(self):
         self.stream(self.tls.add("a", PAYLOAD, {"cut": 1000000}, {}), self.ca)
@@ -822,6 +841,28 @@ class Tls(Streams):
 
     def test_wrong_name(self):
         self.refused(self.tls.add("a", PAYLOAD).replace("127.0.0.1", "localhost"), r"certificate", self.ca)
+
+    def test_expired(self):
+        self.refused(self.tls_server(days=-1).add("a", PAYLOAD), r"certificate .*, and check the clock", self.ca)
+
+    def test_old_version(self):
+        """Whatever the TLS library would take by its own settings: none older than 1.2."""
+        settings = self.base / "openssl.cnf"
+        settings.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n")
+        environment = {"OPENSSL_CONF": str(settings)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.tls.context.minimum_version = self.tls.context.maximum_version = ssl.TLSVersion.TLSv1_1
+        self.tls.context.set_ciphers("ALL:@SECLEVEL=0")
+        url = self.tls.add("a", PAYLOAD)
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.tls.port}"]
+        old = subprocess.run(command, input="", capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+        self.assertRegex(old.stdout, r"New, TLSv1[^\n]*\n", "with these settings the two can talk by an old version")
+        self.refused(url, r"^Download failed.*: no answer from .*protocol version", "--timeout=5", self.ca, environment=environment)
+        self.assertEqual(self.tls.requests("a"), [])
+        self.tls.context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.tls.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.stream(url, self.ca, environment=environment)
 
     def test_no_ca_file(self):
         self.refused(self.tls.add("a", PAYLOAD), r"certificate", f"--ca={self.base / 'none.pem'}")

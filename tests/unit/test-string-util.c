@@ -58,6 +58,8 @@ static void test_printable(void) {
                 _cleanup_free_ char *r = printable(cases[i].s, cases[i].max);
 
                 ASSERT_STREQ(r, cases[i].result);
+                if (utf8_is_valid(cases[i].s, strlen(cases[i].s)))
+                        ASSERT_EQ(has_control_characters(cases[i].s), strchr(cases[i].result, '?') != NULL);
         }
 }
 

@@ -732,7 +732,7 @@ static pid_t test_replaced(int listener, const char *uri) {
 
         /* The root is found on it, and that is known to the one after it, as is what was asked to be the limit. */
         ASSERT_EQ(nbd_control_ask(3, NBD_CONTROL_ROOT, 10 * USEC_PER_SEC, NULL), 1);
-        ASSERT_EQ(world->dead_timeout, DEAD_TIMEOUT_ROOT_SEC);
+        ASSERT_EQ(world->dead_timeout, NBD_DEAD_TIMEOUT_ROOT_SEC);
         world->dead_timeout = 0;
         ASSERT_EQ(nbd_control_ask(3, NBD_CONTROL_ROOT, 10 * USEC_PER_SEC, NULL), 1);
         ASSERT_EQ(world->dead_timeout, 0);

@@ -70,6 +70,30 @@ static void test_write(int dir_fd) {
         ASSERT_ERROR(unit_file_write(other, dir_fd, "foreign.conf"), EEXIST);
 }
 
+/* It stays in /run, and the host has users. */
+static void test_secret(int dir_fd) {
+        static const struct {
+                const char *value;
+                mode_t mode;
+        } cases[] = {
+                { "https://host/a.tar",                0644 },
+                { "https://user:password@host/a.tar",  0600 },
+                { "https://host/a.tar?signature=x",    0600 },
+                { "quiet luks.passphrase=secret debug", 0600 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(unit_file_freep) UnitFile *u = small_unit(cases[i].value);
+                struct stat st;
+
+                /* What comes after must not let go of it. */
+                unit_file_environment(u, "Y", "plain");
+                ASSERT_OK(unit_file_write(u, dir_fd, "secret.conf"));
+                ASSERT_OK(fstatat(dir_fd, "secret.conf", &st, AT_SYMLINK_NOFOLLOW));
+                ASSERT_EQ(st.st_mode & 07777, cases[i].mode);
+        }
+}
+
 static void test_no_symlinks(int dir_fd) {
         _cleanup_(unit_file_freep) UnitFile *u = small_unit("1");
 
@@ -108,6 +132,7 @@ int main(void) {
 
         test_quote();
         test_write(dir_fd);
+        test_secret(dir_fd);
         test_no_symlinks(dir_fd);
         test_link(dir_fd);
 
