@@ -176,8 +176,9 @@
 /* How long a shutdown may last with the link down, of a minute in which it is to end: some seconds have gone before the link is known to be
  * dead, and if the way back is reached at the last moment it needs some more. */
 #define SHUTDOWN_WATCH_USEC (40 * USEC_PER_SEC)
-/* So long after its beginning no shutdown of systemd's is under way any more: its targets give up after half an hour, and then the machine is
- * ended by force (JobTimeoutSec= of reboot.target). */
+/* So long after its beginning no shutdown of systemd's is under way any more: it gives up after half an hour, and then the machine is ended by
+ * force (JobTimeoutSec= of reboot.target and poweroff.target). scaleway-shutdown@.timer takes the mark away at the same time, so that the next one
+ * leaves its own. */
 #define SHUTDOWN_OVER_USEC (35 * 60 * USEC_PER_SEC)
 #define UTMP_RECORDS_MAX 4096U                    /* of /run/utmp; a session has one */
 #define SOFTLEVEL_MAX 256U                        /* a word */
@@ -312,6 +313,7 @@
 #define NFS_IDLE_USEC (5 * USEC_PER_SEC)          /* how often it is looked whether a shutdown is under way, with the root on NFS, */
 #define NFS_PAUSE_USEC (2 * USEC_PER_SEC)         /* and then whether the server is there */
 #define NFS_ANSWER_USEC (3 * USEC_PER_SEC)        /* for its answer */
+#define NFS_ACQUAINT_USEC (60 * USEC_PER_SEC)     /* how often one that has never answered is asked, while nothing goes down */
 #define NFS_REPLY_MAX 1024U                       /* of that; it has 24 bytes, or a reason */
 #define NFS_EXPORT_MAX 1024U                      /* MNTPATHLEN of RFC 1813 */
 #define NFS_CONNECT_USEC (10 * USEC_PER_SEC)      /* to learn whether the server is there */

@@ -86,7 +86,7 @@ int nfs_ask(const struct sockaddr *address, socklen_t size, usec_t timeout) {
         return 0;
 }
 
-static int ask_server(const NfsWatch *w) {
+static int ask_by_path(const NfsWatch *w) {
         struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(w->port), .sin6_addr = w->path.peer };
         struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(w->port) };
 
@@ -98,6 +98,27 @@ static int ask_server(const NfsWatch *w) {
         if (IN6_IS_ADDR_LINKLOCAL(&w->path.peer))
                 in6.sin6_scope_id = if_nametoindex(w->path.name);
         return nfs_ask((struct sockaddr *) &in6, sizeof(in6), NFS_ANSWER_USEC);
+}
+
+static int ask_server(NfsWatch *w) {
+        int r = ask_by_path(w);
+
+        if (r >= 0)
+                w->has_answered = true;
+        return r;
+}
+
+static void acquaint(NfsWatch *w, usec_t now) {
+        int r;
+
+        if (w->has_answered || now < w->next_ask)
+                return;
+
+        r = ask_server(w);
+        if (r < 0 && w->next_ask == 0)
+                log_warning_errno(r, "NFS: the server does not answer on another connection than the root's; until it has, no shutdown "
+                                     "that hangs is ended: %m");
+        w->next_ask = now + NFS_ACQUAINT_USEC;
 }
 
 bool nfs_watch_step(NfsWatch *w, usec_t now) {
@@ -114,9 +135,10 @@ bool nfs_watch_step(NfsWatch *w, usec_t now) {
                         log_debug_errno(r, "NFS: the way to the server by '%s' cannot be mended: %m", w->path.name);
                 else if (r > 0)
                         log_notice("NFS: the way to the server by '%s' was gone, mended.", w->path.name);
-        }
+        } else
+                acquaint(w, now);
 
-        return shutdown_watch_check(&w->shutdown, is_down, now);
+        return shutdown_watch_check(&w->shutdown, is_down && w->has_answered, now);
 }
 
 /* What images with another init spare. */
@@ -136,6 +158,17 @@ static void write_omit(void) {
         if (r < 0)
                 log_warning_errno(r, "NFS: sysvinit may end what watches the server too early in a shutdown, it cannot "
                                      "be told: %m");
+}
+
+/* One that the host has started, in the place of another, has the very root for its own: nothing of that may be held, or looked at, when its server is
+ * gone. As nbd/supervise.c. */
+static void leave_the_root(void) {
+        _cleanup_free_ char *path = NULL;
+
+        if (run_path(RUN_INITRAMFS, &path) < 0)
+                return;
+        if (chdir(path) < 0 || chroot(".") < 0)
+                log_warning_errno(errno, "NFS: failed to make '%s' the own root, ignoring: %m", path);
 }
 
 int nfs_watch_applet(int argc, char *argv[]) {
@@ -164,6 +197,7 @@ int nfs_watch_applet(int argc, char *argv[]) {
         if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
                 log_warning_errno(errno, "NFS: failed to lock the memory, ignoring: %m");
         write_omit();
+        leave_the_root();
 
         for (;;) {
                 if (nfs_watch_step(&w, now_usec()))

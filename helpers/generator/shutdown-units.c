@@ -9,7 +9,8 @@
 
 /* What is copied may be there already: of a root over NFS, and of volumes beside it. */
 int shutdown_units_write(const Boot *b) {
-        static const char *const copied[] = { "scaleway-shutdown@.service", "scaleway-shutdown@.socket" };
+        static const char *const copied[] = { "scaleway-shutdown@.service", "scaleway-shutdown@.socket",
+                                             "scaleway-shutdown@.timer" };
         static const char *const verbs[] = { "halt", "kexec", "poweroff", "reboot" };
         int r;
 

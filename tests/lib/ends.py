@@ -26,6 +26,7 @@ from vm import Ended
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 60  # s; that the way down may take, the storage be there or not
 MEMORY_MAX = 4096  # KiB, of what is kept for the way down
+HELD_MAX = 24576  # KiB, of the root, for the first seconds of a shutdown, and of the program that holds it: systemd and its libraries are some 14 MiB
 AWAY = 5  # s that a storage server needs to come back
 
 # verb: (why QEMU ends, the kernel's last line)
@@ -51,6 +52,7 @@ IMAGES = {
     "openrc-plain": (OPENRC, lambda: inits.root("openrc")),
 }
 KERNEL = "/boot/vmlinuz-second"
+HELD = "journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'"
 SYNCED, LAST = "/root/synced", "/root/last"
 
 BEGINS = {
@@ -102,9 +104,9 @@ class Storage:
 
 
 class Server:
-    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS."""
+    """image: a key of IMAGES. nbd_kind: see nbd.SERVERS. has_disk: the bench has a root that goes down as this image does, for take_over()."""
 
-    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None):
+    def __init__(self, bench, image="networkd", nbd_kind="nbdkit", initrd=None, has_disk=False):
         need("e2fsck", "dumpe2fs", "debugfs")
         self.bench = bench
         self.image = image
@@ -114,6 +116,8 @@ class Server:
         self.nfs = None
         self.listener = None
         self.sums = {}
+        if has_disk:
+            return
         if root:
             bench.build_disk(lambda _, path: shutil.copyfile(root(), path))
         if self.init != SYSTEMD and not self.plain:
@@ -139,8 +143,9 @@ class Server:
         self._write()
         return vm
 
-    def take_over(self):
-        """In the place of boot(), of a server that the test has booted by itself."""
+    def take_over(self, nfs_server=None):
+        """In the place of boot(), of a server that the test has booted by itself. nfs_server: what its root is on."""
+        self.nfs = nfs_server
         self._listen()
         self._write()
         return self
@@ -184,12 +189,30 @@ class Server:
         self.vm.run("grep -q 'kexec -e' /run/initramfs/shutdown")
         # Without the word nothing is ended by mistake.
         self.vm.run("! /run/initramfs/shutdown poweroff")
+        if self.init == SYSTEMD:
+            self.holds()
+
+    def holds(self):
+        """What a shutdown begins with is kept in memory, and not much else. That is beside row D5, which is about the way back."""
+        self.vm.run(f"until {HELD}; do sleep 1; done", timeout=60)
+        pid = self.vm.run("systemctl show -P MainPID scaleway-hold.service").strip()
+        locked = int(contains(self.vm.read(f"/proc/{pid}/status"), r"^VmLck:\s+(\d+) kB$", "what is locked").group(1))
+        check(MEMORY_MAX < locked <= HELD_MAX, f"{locked} KiB are locked, {MEMORY_MAX} KiB would not be systemd, {HELD_MAX} KiB may be")
 
     def has_client(self):
         """Row D2: what the images of other inits spare when they end all processes."""
         pid = self.vm.run("pgrep -f '@xnbd-client.*/dev/nbd0'").strip()
         equal(self.vm.read("/run/sendsigs.omit.d/nbd0.pid"), f"{pid}\n", "the process that is spared")
         equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+
+    def has_nfs_watch(self):
+        """The same for a root over NFS: the one process that ends a shutdown which hangs because the server is gone. Returns its number."""
+        pid = self.vm.run("pgrep -f '^@scaleway-exit watch-nfs$'").strip()
+        equal(self.vm.read("/run/sendsigs.omit.d/scaleway-nfs.pid"), f"{pid}\n", "the process that is spared")
+        equal(self.vm.read(f"/proc/{pid}/oom_score_adj").strip(), "-1000", "its oom_score_adj")
+        links = self.vm.run(f"cd /proc/{pid} && readlink exe root cwd").split()
+        equal(links, ["/run/initramfs/usr/bin/scaleway-exit", "/run/initramfs", "/run/initramfs"], "what it needs, and nothing of the root")
+        return pid
 
     def add_kernel(self):
         """Before the boot: for load_kernel()."""
@@ -240,7 +263,7 @@ class Server:
         that run."""
         equal(self.init, SYSTEMD, "init of a server that goes down by a signal")
         # Since the boot target was reached.
-        self.vm.run("until journalctl --unit=scaleway-hold.service | grep -q 'is held in memory'; do sleep 1; done", timeout=60)
+        self.vm.run(f"until {HELD}; do sleep 1; done", timeout=60)
         # Before it reads a command, the shell looks for mail: not on the root.
         self.vm.send("MAIL=/run/mail\n")
         # What the supervisor says on the way is wanted on the console. The kernel says EAGAIN if there is not as much.

@@ -147,20 +147,37 @@ static void test_step(NfsWatch *w) {
         unsigned before = n_calls;
         char mark[256];
 
-        /* Without a shutdown nobody is asked, and however long a server is away the machine stays. */
+        (void) snprintf(mark, sizeof(mark), "%s/scaleway/shutdown/poweroff", run);
+
+        /* One that has never answered is asked once a minute, and what it does in a shutdown means nothing. */
         w->port = port;
         answer = &silent;
         ASSERT_FALSE(nfs_watch_step(w, now));
+        ASSERT_FALSE(nfs_watch_step(w, now + 59 * USEC_PER_SEC));
+        ASSERT_EQ(n_calls, before + 1);
+        ASSERT_FALSE(nfs_watch_step(w, now += 60 * USEC_PER_SEC));
+        ASSERT_EQ(n_calls, before + 2);
+        ASSERT_EQ(mkfifo(mark, 0600), 0);
+        ASSERT_FALSE(nfs_watch_step(w, now));
         ASSERT_FALSE(nfs_watch_step(w, now += 1000 * USEC_PER_SEC));
-        ASSERT_EQ(n_calls, before);
+        ASSERT_EQ(n_calls, before + 4);
+        ASSERT_EQ(unlink(mark), 0);
+
+        /* Then it does. Without a shutdown it is not asked again, and however long it is away the machine stays. */
+        answer = &good;
+        ASSERT_FALSE(nfs_watch_step(w, now += 1000 * USEC_PER_SEC));
+        ASSERT_EQ(n_calls, before + 5);
+        answer = &silent;
+        ASSERT_FALSE(nfs_watch_step(w, now));
+        ASSERT_FALSE(nfs_watch_step(w, now += 1000 * USEC_PER_SEC));
+        ASSERT_EQ(n_calls, before + 5);
 
         /* One that answers is waited for as long as it takes. */
-        (void) snprintf(mark, sizeof(mark), "%s/scaleway/shutdown/poweroff", run);
         ASSERT_EQ(mkfifo(mark, 0600), 0);
         answer = &good;
         ASSERT_FALSE(nfs_watch_step(w, now += 1000 * USEC_PER_SEC));
         ASSERT_FALSE(nfs_watch_step(w, now += 1000 * USEC_PER_SEC));
-        ASSERT_EQ(n_calls, before + 2);
+        ASSERT_EQ(n_calls, before + 7);
 
         answer = &silent;
         ASSERT_FALSE(nfs_watch_step(w, now));

@@ -6,6 +6,7 @@ import sys
 
 import cpio
 import documents
+import ends
 import nfs
 from bench import COST
 from process import Child, wait_until
@@ -20,10 +21,10 @@ def boot(bench, source, **more):
     return bench.boot(tags=["boot=nfs", f"nfsroot={source}"], **more)
 
 
-@rows("B7")
+@rows("B7", "D1")
 @options(timeout=600)
 def test_version_4(bench):
-    """What the system writes is on the server; the NBD volumes are there beside it; one request for the metadata."""
+    """What the system writes is on the server; the NBD volumes are there beside it; one request for the metadata; and it powers off."""
     vm = boot(bench, f"{HOST}:{nfs.PATH}")
     server = nfs.Server(bench).start()
     bench.wait_booted()
@@ -39,6 +40,7 @@ def test_version_4(bench):
     contains(vm.run("ls /dev/disk/by-id"), rf"^nbd-{documents.ROOT_VOLUME_ID}$", "volume 0 by its id")
     equal(vm.run("systemctl --failed --no-legend --plain").strip(), "", "failed units of the system")
     equal(bench.cost(), COST, "requests to the control plane")
+    ends.Server(bench, "nfs").take_over(server).goes_down("poweroff")
 
 
 @rows("B7")

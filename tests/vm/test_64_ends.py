@@ -3,6 +3,7 @@
 
 import ends
 import managers
+from process import wait_until
 from testing import absent, contains, options, rows
 
 
@@ -48,11 +49,21 @@ def test_kexec(bench):
 
 
 @rows("B7", "D1")
-@options(timeout=600)
+@options(timeout=600, load=0.6)
 def test_nfs(bench):
+    """The server is gone for good, and without a word, as soon as the shutdown begins: the kernel would wait for it for ever, and what watches for that
+    ends the machine, here one that has taken the place of one that was killed. (One that is there: test_22_nfs.)"""
     server = ends.Server(bench, "nfs")
-    server.boot()
-    server.goes_down("poweroff")
+    vm = server.boot()
+    first = server.has_nfs_watch()
+    vm.run(f"kill -KILL {first}")
+    wait_until(lambda: vm.read("/run/sendsigs.omit.d/scaleway-nfs.pid").strip() != first, 20, "another process that watches")
+    server.has_nfs_watch()
+    # What it says is wanted on the console.
+    vm.run("dmesg -n 4")
+    since = len(vm.console.text)
+    server.goes_down("poweroff", "lost")
+    contains(vm.console.text[since:], r"NFS: its server has not answered for 40 s of the shutdown, poweroff at once", "what ends it")
 
 
 @rows("A19", "D2", "D5")
@@ -66,12 +77,13 @@ def test_sysvinit(bench):
 
 
 @rows("D2")
-@options(timeout=600)
+@options(timeout=600, load=0.6)
 def test_openrc(bench):
+    """The storage is gone for good as soon as the shutdown begins. (One that is there: test_26_inits.)"""
     server = ends.Server(bench, "openrc", initrd="lean")
     server.boot()
     server.has_client()
-    server.goes_down("reboot")
+    server.goes_down("reboot", "lost")
 
 
 @rows("D1")
@@ -90,9 +102,14 @@ def test_storage_cold(bench):
     that a shutdown has begun, and hangs then; and the volume's supervisor ends the machine, before the way back is reached."""
     server = ends.Server(bench, initrd="lean")
     vm = server.boot()
+    server.holds()
     # A shutdown that was cancelled leaves nothing that an outage of another day would be taken for.
     vm.run("systemctl start scaleway-shutdown@halt.socket && test -p /run/scaleway/shutdown/halt")
     vm.run("systemctl start multi-user.target graphical.target && test ! -e /run/scaleway/shutdown/halt")
+    # Nor does it keep the next one by the same verb from leaving its own mark: the timer, which has waited for half an hour, takes the old one away.
+    mark, name = "/run/scaleway/shutdown/poweroff", "scaleway-shutdown@poweroff"
+    vm.run(f"systemctl start {name}.socket && test -p {mark} && systemctl is-active {name}.timer")
+    vm.run(f"systemctl start {name}.service && test ! -e {mark} && ! systemctl is-active {name}.socket {name}.timer")
     since = len(vm.console.text)
     server.goes_down("poweroff", "cold")
     text = vm.console.text[since:]
